@@ -1,0 +1,161 @@
+// Chunks of a byte stream in, packets out. A type, flag or length that cannot be right is refused before its body is
+// awaited, and no buffer is ever sized by a length that the peer merely claims.
+
+import { MalformedError } from '../errors.js'
+import { decodeBody } from './codec.js'
+import { PACKETS, type PacketRow } from './codes.js'
+import { Reader } from './reader.js'
+import type { Packet, Version } from './types.js'
+import { MAX_REMAINING_LENGTH, varintLength } from './writer.js'
+
+const EMPTY = Buffer.alloc(0)
+
+export interface DecoderOptions {
+  version: Version
+  /** Whose packets these are: packets only the other side may send are refused. */
+  from: 'client' | 'server'
+  /** Limit in bytes for one packet with its fixed header; default and greatest useful value 268,435,460. */
+  maxPacketSize?: number
+}
+
+/** `push` a chunk, then call `next` until it answers undefined. After an error the stream is beyond repair. */
+export class Decoder {
+  readonly #version: Version
+  readonly #from: 'client' | 'server'
+  readonly #maxPacketSize: number
+  /** The caller's chunk, decoded up to `#at`. Packets that lie in it whole are views of it. */
+  #chunk: Buffer = EMPTY
+  #at = 0
+  /** Beginning of a packet that runs over chunks, in a buffer of ours that grows with what arrives. */
+  #partial: Buffer = EMPTY
+  #partialLength = 0
+
+  // What `#readHeader` found.
+  #row: PacketRow | undefined
+  #headerLength = 0
+  #frameLength = 0
+
+  constructor({ version, from, maxPacketSize = MAX_REMAINING_LENGTH + 5 }: DecoderOptions) {
+    this.#version = version
+    this.#from = from
+    this.#maxPacketSize = maxPacketSize
+  }
+
+  /** Bytes received and not yet decoded. */
+  get buffered(): number {
+    return this.#partialLength + this.#chunk.length - this.#at
+  }
+
+  /** Payloads decoded later may be views of `chunk`: it must not be written to again. */
+  push(chunk: Buffer): void {
+    this.#chunk =
+      this.#at === this.#chunk.length ? chunk : Buffer.concat([this.#chunk.subarray(this.#at), chunk])
+    this.#at = 0
+  }
+
+  /** The next whole packet, or undefined when more bytes are needed. Throws MalformedError. */
+  next(): Packet | undefined {
+    if (this.#partialLength > 0) return this.#nextFromPartial()
+    const at = this.#at
+    const left = this.#chunk.length - at
+    if (left === 0) return undefined
+    if (this.#readHeader(this.#chunk, at, this.#chunk.length) && this.#frameLength <= left) {
+      this.#at = at + this.#frameLength
+      return this.#decode(this.#chunk, at)
+    }
+    this.#collect(left)
+    return undefined
+  }
+
+  #nextFromPartial(): Packet | undefined {
+    while (!this.#readHeader(this.#partial, 0, this.#partialLength)) {
+      if (this.#at === this.#chunk.length) return undefined
+      this.#collect(1)
+    }
+    this.#collect(Math.min(this.#frameLength - this.#partialLength, this.#chunk.length - this.#at))
+    if (this.#partialLength < this.#frameLength) return undefined
+    const bytes = this.#partial
+    this.#partial = EMPTY // it belongs to the packet's views now
+    this.#partialLength = 0
+    return this.#decode(bytes, 0)
+  }
+
+  /** Moves `length` bytes from the chunk to the partial packet. Doubling keeps the copying linear. */
+  #collect(length: number): void {
+    const needed = this.#partialLength + length
+    if (needed > this.#partial.length) {
+      const bytes = Buffer.allocUnsafe(Math.max(needed, 2 * this.#partialLength, 64))
+      this.#partial.copy(bytes, 0, 0, this.#partialLength)
+      this.#partial = bytes
+    }
+    this.#chunk.copy(this.#partial, this.#partialLength, this.#at, this.#at + length)
+    this.#partialLength = needed
+    this.#at += length
+    if (this.#at === this.#chunk.length) {
+      this.#chunk = EMPTY
+      this.#at = 0
+    }
+  }
+
+  /** Judges the fixed header at `at`; false while it is incomplete. */
+  #readHeader(bytes: Buffer, at: number, end: number): boolean {
+    const row = this.#judge(bytes[at] as number)
+    let length = 0
+    let body = at + 1
+    for (let shift = 0; ; shift += 7) {
+      if (body === end) return false
+      const byte = bytes[body++] as number
+      length |= (byte & 0x7f) << shift
+      if (byte < 0x80) break
+      if (shift === 21) throw this.#fail(row.label, 'Remaining Length has more than four bytes', '5.0 §1.5.5')
+    }
+    const headerLength = body - at
+    if (this.#version === 5 && headerLength - 1 > varintLength(length)) {
+      throw this.#fail(row.label, 'Remaining Length not written in the fewest bytes', 'MQTT-1.5.5-1')
+    }
+    if (headerLength + length > this.#maxPacketSize) {
+      const fault = `${headerLength + length} bytes announced, at most ${this.#maxPacketSize} accepted`
+      throw this.#fail(row.label, fault, '5.0 §3.1.2.11.4', 0x95)
+    }
+    this.#row = row
+    this.#headerLength = headerLength
+    this.#frameLength = headerLength + length
+    return true
+  }
+
+  #decode(bytes: Buffer, at: number): Packet {
+    const { type, label } = this.#row as PacketRow
+    const headerLength = this.#headerLength
+    const body = new Reader(bytes, at + headerLength, at + this.#frameLength, label, headerLength)
+    return decodeBody(type, (bytes[at] as number) & 15, body, this.#version)
+  }
+
+  /** Type and flags, which one byte tells. */
+  #judge(first: number): PacketRow {
+    const type = first >> 4
+    const flags = first & 15
+    const version = this.#version
+    const row = PACKETS[type - 1]
+    if (row === undefined) throw this.#fail('packet', `packet type ${type} is reserved`, '5.0 §2.1.2')
+    const { label, since } = row
+    const known =
+      since === undefined || version >= since.version || (since.for === 'server' && this.#from === 'client')
+    if (!known || (row.from !== 'both' && row.from !== this.#from)) {
+      const clause = since?.for === 'both' ? '3.1.1 table 2.1' : '5.0 §2.1.2'
+      throw this.#fail(label, `a ${this.#from} never sends it${known ? '' : ' before MQTT 5'}`, clause, 0x82)
+    }
+    if (type === 3) {
+      if ((flags & 6) === 6) throw this.#fail(label, 'both QoS bits are set', 'MQTT-3.3.1-4')
+      // 3.1 has no such rule.
+      if ((flags & 14) === 8 && version !== 3) throw this.#fail(label, 'DUP at QoS 0', 'MQTT-3.3.1-2')
+    } else if (flags !== row.flags && version !== 3) {
+      // In 3.1 these bits are "not used": DUP may be set in PUBREL, SUBSCRIBE and UNSUBSCRIBE.
+      throw this.#fail(label, `fixed header flags ${flags}, not ${row.flags}`, 'MQTT-2.1.3-1')
+    }
+    return row
+  }
+
+  #fail(packet: string, fault: string, clause: string, reasonCode = 0x81): MalformedError {
+    return new MalformedError({ packet, fault, clause, reasonCode })
+  }
+}

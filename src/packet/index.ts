@@ -1,0 +1,11 @@
+// The door of the packet layer: bytes and values, for MQTT 3.1, 3.1.1 and 5.0.
+
+export { ack } from './acks.js'
+export { encode, packetSize, write } from './codec.js'
+export { isTryLater, packetLabel, reasonText } from './codes.js'
+export { connectFlags, protocolName } from './connect.js'
+export { Decoder, type DecoderOptions } from './framer.js'
+export { NONE, PROPERTIES, type PropertiesOf } from './properties.js'
+export { filterFault, MAX_STRING_BYTES, matches, stringFault, topicFault } from './topic.js'
+export type * from './types.js'
+export { MAX_REMAINING_LENGTH, Writer } from './writer.js'

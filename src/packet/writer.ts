@@ -1,0 +1,153 @@
+// Bytes on their way out: packets are written one behind the other into shared chunks, so that many small
+// packets leave in one system call. Large payloads are linked, not copied.
+
+import { UsageError } from '../errors.js'
+import { MAX_STRING_BYTES, stringFault } from './topic.js'
+
+/** Largest Remaining Length, MQTT 5.0 §2.1.4. */
+export const MAX_REMAINING_LENGTH = 268_435_455
+
+const CHUNK_BYTES = 16_384
+// From here on it is cheaper to hand a payload over as it is than to copy it next to its header.
+const LINK_BYTES = 4_096
+
+export function varintLength(value: number): number {
+  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : 4
+}
+
+/** Encoded length in bytes without the length prefix. Throws UsageError for what no packet can hold. */
+export function utf8Length(text: string): number {
+  const fault = stringFault(text)
+  if (fault !== undefined) throw new UsageError(`string '${text.slice(0, 40)}' ${fault}`)
+  return Buffer.byteLength(text)
+}
+
+/** Length of bytes that take a two-byte length prefix, without it. Throws UsageError where they are too many. */
+export function binaryLength(bytes: Uint8Array): number {
+  if (bytes.length > MAX_STRING_BYTES) {
+    throw new UsageError(`binary value of ${bytes.length} bytes: at most ${MAX_STRING_BYTES} fit`)
+  }
+  return bytes.length
+}
+
+export class Writer {
+  #parts: Uint8Array[] = []
+  #chunk: Buffer = Buffer.alloc(0)
+  /** The chunk's bytes from here to `#at` are written and not yet taken. */
+  #from = 0
+  #at = 0
+  #pending = 0
+  // A stream of messages repeats one topic: its bytes are kept.
+  #lastText: string | undefined
+  #lastBytes: Buffer = Buffer.alloc(0)
+
+  /** Bytes written and not yet taken. */
+  get pending(): number {
+    return this.#pending + this.#at - this.#from
+  }
+
+  /**
+   * Begins a packet. Its fields must follow in `remainingLength` bytes, of which the last `payloadLength` come
+   * through `payload`. Throws UsageError when the packet would be longer than the protocol can say.
+   */
+  begin(firstByte: number, remainingLength: number, payloadLength = 0): void {
+    if (remainingLength > MAX_REMAINING_LENGTH) {
+      const over = remainingLength - MAX_REMAINING_LENGTH
+      throw new UsageError(
+        `payload of ${payloadLength} bytes is ${over} too many: no MQTT packet holds more than ${MAX_REMAINING_LENGTH}`,
+        'PAYLOAD_TOO_LARGE',
+      )
+    }
+    this.#reserve(5 + remainingLength - payloadLength)
+    this.u8(firstByte)
+    this.varint(remainingLength)
+  }
+
+  u8(value: number): void {
+    this.#chunk[this.#at++] = value
+  }
+
+  u16(value: number): void {
+    this.#chunk[this.#at++] = value >> 8
+    this.#chunk[this.#at++] = value
+  }
+
+  u32(value: number): void {
+    this.u16(value >>> 16)
+    this.u16(value & 0xffff)
+  }
+
+  varint(value: number): void {
+    while (value > 0x7f) {
+      this.u8((value & 0x7f) | 0x80)
+      value >>>= 7
+    }
+    this.u8(value)
+  }
+
+  utf8(text: string): void {
+    const length = this.#chunk.write(text, this.#at + 2)
+    this.u16(length)
+    this.#at += length
+  }
+
+  /** As `utf8`, for a text that is likely to be the same next time. Its length was taken by `topicLength`. */
+  topic(text: string): void {
+    if (text !== this.#lastText) this.topicLength(text)
+    this.u16(this.#lastBytes.length)
+    this.#at += this.#lastBytes.copy(this.#chunk, this.#at)
+  }
+
+  topicLength(text: string): number {
+    if (text !== this.#lastText) {
+      utf8Length(text)
+      this.#lastText = text
+      this.#lastBytes = Buffer.from(text)
+    }
+    return this.#lastBytes.length
+  }
+
+  binary(bytes: Uint8Array): void {
+    this.u16(bytes.length)
+    this.#chunk.set(bytes, this.#at)
+    this.#at += bytes.length
+  }
+
+  /** The end of a PUBLISH. Must not change before it has left. */
+  payload(bytes: Uint8Array): void {
+    if (bytes.length < LINK_BYTES) {
+      this.#reserve(bytes.length)
+      this.#chunk.set(bytes, this.#at)
+      this.#at += bytes.length
+    } else {
+      this.#close()
+      this.#parts.push(bytes)
+      this.#pending += bytes.length
+    }
+  }
+
+  /** Everything written since the last call, in order. */
+  take(): Uint8Array[] {
+    this.#close()
+    const parts = this.#parts
+    this.#parts = []
+    this.#pending = 0
+    return parts
+  }
+
+  #reserve(length: number): void {
+    if (this.#chunk.length - this.#at >= length) return
+    this.#close()
+    this.#chunk = Buffer.allocUnsafe(Math.max(CHUNK_BYTES, length))
+    this.#from = 0
+    this.#at = 0
+  }
+
+  /** Moves what the chunk holds to the parts; the rest of the chunk stays in use. */
+  #close(): void {
+    if (this.#at === this.#from) return
+    this.#parts.push(this.#chunk.subarray(this.#from, this.#at))
+    this.#pending += this.#at - this.#from
+    this.#from = this.#at
+  }
+}
