@@ -5,7 +5,19 @@ export { encode, packetSize, write } from './codec.js'
 export { isTryLater, packetLabel, reasonText } from './codes.js'
 export { connectFlags, protocolName } from './connect.js'
 export { Decoder, type DecoderOptions } from './framer.js'
-export { NONE, PROPERTIES, type PropertiesOf } from './properties.js'
-export { filterFault, MAX_STRING_BYTES, matches, stringFault, topicFault } from './topic.js'
+export {
+  checkProperties,
+  hasProperties,
+  NONE,
+  PROPERTIES,
+  type PropertiesOf,
+} from './properties.js'
+export {
+  filterFault,
+  MAX_STRING_BYTES,
+  matches,
+  stringFault,
+  topicFault,
+} from './topic.js'
 export type * from './types.js'
 export { MAX_REMAINING_LENGTH, Writer } from './writer.js'

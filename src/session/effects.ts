@@ -1,0 +1,35 @@
+// What a session asks its driver to do. Plain values, in the order in which they must happen.
+
+import type { MqttError } from '../errors.js'
+import type { Auth, Connack, Packet, Publish } from '../packet/index.js'
+
+/** How a publish, subscribe or unsubscribe ended. */
+export interface Outcome {
+  /** Reason code of the last acknowledgement; 0 before MQTT 5. For a request, the first refusal or 0. */
+  reasonCode: number
+  /** SUBACK and UNSUBACK of MQTT 5: one code for each filter, in order. */
+  reasonCodes?: readonly number[]
+  /** Absent where the broker took the message or granted every filter. */
+  error?: MqttError
+}
+
+/** `Tag` is whatever the caller gave along with its request; it comes back with the outcome, once. */
+export type Effect<Tag> =
+  | { type: 'send'; packet: Packet }
+  /** Hand the message on; once its bytes are safe, call `written` with this sequence number or a later one. */
+  | { type: 'deliver'; message: Publish; sequence: number }
+  | { type: 'settle'; tag: Tag; outcome: Outcome }
+  /** The connection is open. `resumed` tells whether the broker still had the session. */
+  | { type: 'opened'; connack: Connack; resumed: boolean }
+  /** The broker lost the session: that many messages go out anew, that many have an unknown fate. */
+  | { type: 'session-lost'; republished: number; unknown: number }
+  /** Subscriptions asked for again after a reconnect were refused. */
+  | {
+      type: 'resubscribe-refused'
+      filters: readonly string[]
+      reasonCodes: readonly number[]
+    }
+  /** Answer with `authenticate`. */
+  | { type: 'auth'; packet: Auth }
+  /** End the connection, after sending what was asked for. `retry` tells whether connecting again can help. */
+  | { type: 'close'; error?: MqttError; retry: boolean }

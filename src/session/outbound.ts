@@ -1,0 +1,463 @@
+// Messages towards the broker: QoS 0, 1 and 2, the send window, the order of resending, the timed retry of 3.x.
+//
+//   waiting --send--> published --PUBACK--> settled                          QoS 1
+//   waiting --send--> published --PUBREC--> released --PUBCOMP--> settled    QoS 2
+//
+// `#flows` holds what was sent and is not fully acknowledged, in the order of first transmission, which never changes.
+
+import { ClosedError, type MqttError, ProtocolError, RefusedError, UsageError } from '../errors.js'
+import { ack, type Publish, packetSize, type Qos, reasonText, type Version } from '../packet/index.js'
+import { OutboundAliases } from './aliases.js'
+import type { Outcome } from './effects.js'
+import type { PacketIds } from './ids.js'
+import { Queue } from './queue.js'
+import type { Sink } from './sink.js'
+
+export interface Message {
+  topic: string
+  payload: Uint8Array
+  qos: Qos
+  retain: boolean
+  properties: Publish['properties']
+}
+
+/** What the broker allows on this connection. */
+export interface SendLimits {
+  /** QoS 1 and 2 messages in flight at a time, 1 to 65,535. */
+  window: number
+  maximumQoS: Qos
+  retainAvailable: boolean
+  /** Bytes of a whole packet. */
+  maximumPacketSize: number
+  topicAliasMaximum: number
+  automaticAliases: boolean
+}
+
+/** What to do with QoS 2 messages whose fate is unknown because the broker lost the session. */
+export type SessionLossPolicy = 'report' | 'republish'
+
+interface Waiting<Tag> {
+  message: Message
+  tag: Tag
+  /** Time at which its Message Expiry Interval has run out. */
+  expiresAt: number
+}
+
+interface Flow<Tag> {
+  packet: Publish
+  tag: Tag
+  stage: 'published' | 'released'
+  /** Acknowledgements still to come on this connection, one for each PUBLISH and one for each PUBREL sent. */
+  owedFirst: number
+  owedComp: number
+  /** Has to be sent again on this connection and found no quota yet. */
+  held: boolean
+  /** Number of the packet that carried it last, and when the transport had taken that one. */
+  sentAs: number
+  flushedAt: number | undefined
+}
+
+interface Unflushed<Tag> {
+  sentAs: number
+  /** A QoS 0 message, done once its bytes have left. */
+  tag?: Tag
+  flow?: Flow<Tag>
+}
+
+const DONE: Outcome = { reasonCode: 0 }
+const NEVER = Number.POSITIVE_INFINITY
+// Growth of the interval between rounds of the timed retry ends here.
+const MAX_RETRY_ROUND = 6
+
+export class Outbound<Tag> {
+  readonly #sink: Sink<Tag>
+  readonly #ids: PacketIds
+  readonly #version: Version
+  readonly #retryIntervalMs: number
+  readonly #flows = new Map<number, Flow<Tag>>()
+  readonly #waiting = new Queue<Waiting<Tag>>()
+  #waitingQos0 = 0
+  #unflushed = new Queue<Unflushed<Tag>>()
+
+  // Of the present connection.
+  #limits: SendLimits | undefined
+  #aliases = new OutboundAliases(0, false)
+  #quota = 0
+  /** How many flows are held. */
+  #held = 0
+  /** Settled, but acknowledgements of repeated transmissions are still to come: those identifiers stay taken. */
+  readonly #surplus = new Map<number, { first: number; comp: number }>()
+  #retryAt = NEVER
+  #retryRound = 0
+
+  /** QoS 0 messages sent, and how many of them a PINGRESP has shown to have been read. */
+  #qos0Sent = 0
+  #qos0AtPing = 0
+  #qos0Proved = 0
+  #qos0Lost = 0
+
+  constructor(sink: Sink<Tag>, ids: PacketIds, version: Version, retryIntervalMs: number) {
+    this.#sink = sink
+    this.#ids = ids
+    this.#version = version
+    this.#retryIntervalMs = retryIntervalMs
+  }
+
+  /** Messages sent and not acknowledged in full. */
+  get inFlight(): number {
+    return this.#flows.size
+  }
+
+  /** Messages not yet sent. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  /**
+   * QoS 0 messages that had left on a connection which was then lost, and that the broker may not have read. Those
+   * settled with an error do not count.
+   */
+  get qos0AtRisk(): number {
+    return this.#qos0Lost
+  }
+
+  publish(message: Message, tag: Tag, now: number): void {
+    const expiry = message.properties.messageExpiryInterval
+    const item = {
+      message,
+      tag,
+      expiresAt: expiry === undefined ? NEVER : now + expiry * 1000,
+    }
+    const mayPass = message.qos === 0 ? this.#waitingQos0 === 0 : this.#waiting.length === 0
+    if (this.#limits === undefined || !mayPass || !this.#send(item, now)) {
+      this.#waiting.push(item)
+      if (message.qos === 0) this.#waitingQos0++
+    }
+  }
+
+  /**
+   * A connection is open: sends again what is unacknowledged, if the session lives [MQTT-4.4.0-1]. New messages
+   * follow with `pump`, after the subscriptions.
+   */
+  open(limits: SendLimits): void {
+    this.#limits = limits
+    this.#aliases = new OutboundAliases(limits.topicAliasMaximum, limits.automaticAliases)
+    this.#quota = limits.window
+    for (const flow of this.#flows.values()) this.#resend(flow)
+  }
+
+  /** Sends what waits, in order, as far as the window allows. */
+  pump(now: number): void {
+    if (this.#limits === undefined) return
+    // Retransmissions held back by a smaller quota go first, or the order would be lost [MQTT-4.6.0-1].
+    if (this.#held > 0) for (const flow of this.#flows.values()) if (flow.held) this.#resend(flow)
+    for (let item = this.#waiting.peek(); item !== undefined; item = this.#waiting.peek()) {
+      if (!this.#send(item, now)) return
+      this.#waiting.shift()
+      if (item.message.qos === 0) this.#waitingQos0--
+    }
+  }
+
+  /** Sends, or settles what cannot be sent; false where the window is full. */
+  #send({ message, tag, expiresAt }: Waiting<Tag>, now: number): boolean {
+    const { qos } = message
+    if (qos > 0 && (this.#quota <= 0 || this.#held > 0)) return false
+    if (expiresAt <= now) {
+      this.#sink.settle(tag, {
+        reasonCode: 0,
+        error: new ClosedError('message expired before it could be sent'),
+      })
+      return true
+    }
+    const packet: Publish = {
+      type: 'publish',
+      dup: false,
+      packetId: 0,
+      ...message,
+    }
+    const error = this.#refusal(packet)
+    if (error !== undefined) {
+      this.#sink.settle(tag, { reasonCode: 0, error })
+      return true
+    }
+    if (qos === 0) {
+      this.#sink.send(this.#aliases.apply(packet))
+      this.#qos0Sent++
+      this.#unflushed.push({ sentAs: this.#sink.sent, tag })
+      return true
+    }
+    packet.packetId = this.#ids.allocate()
+    if (packet.packetId === 0) return false
+    this.#quota--
+    this.#sink.send(this.#aliases.apply(packet))
+    const sentAs = this.#sink.sent
+    const flow: Flow<Tag> = {
+      packet,
+      tag,
+      stage: 'published',
+      owedFirst: 1,
+      owedComp: 0,
+      held: false,
+      sentAs,
+      flushedAt: undefined,
+    }
+    this.#flows.set(packet.packetId, flow)
+    if (this.#retryIntervalMs > 0) this.#unflushed.push({ sentAs, flow })
+    return true
+  }
+
+  /** Why the broker would not take this packet, or undefined [MQTT-3.2.2-11] [MQTT-3.2.2-14] [MQTT-3.2.2-15]. */
+  #refusal(packet: Publish): MqttError | undefined {
+    const { maximumQoS, retainAvailable, maximumPacketSize } = this.#limits as SendLimits
+    if (packet.qos > maximumQoS) {
+      return new UsageError(
+        `QoS ${packet.qos}: the broker's maximum is QoS ${maximumQoS}`,
+        'QOS_NOT_SUPPORTED',
+      )
+    }
+    if (packet.retain && !retainAvailable) return new UsageError('the broker does not keep retained messages')
+    if (maximumPacketSize < NEVER) {
+      const size = packetSize(packet, this.#version)
+      if (size > maximumPacketSize) {
+        const message = `packet of ${size} bytes: the broker takes at most ${maximumPacketSize}`
+        return new UsageError(message, 'PACKET_TOO_LARGE')
+      }
+    }
+    try {
+      this.#aliases.check(packet)
+    } catch (error) {
+      return error as UsageError
+    }
+    return undefined
+  }
+
+  #resend(flow: Flow<Tag>): void {
+    const { packet } = flow
+    if (flow.stage === 'released') {
+      // PUBREL is never held back [MQTT-3.3.4-8], yet counts: the broker may still count the message.
+      if (flow.owedFirst + flow.owedComp === 0) this.#quota--
+      flow.owedComp++
+      this.#sink.send(ack('pubrel', packet.packetId, 0, true))
+    } else {
+      if (flow.owedFirst === 0) {
+        const held = this.#quota <= 0
+        if (held !== flow.held) this.#held += held ? 1 : -1
+        flow.held = held
+        if (held) return
+        this.#quota--
+      }
+      flow.owedFirst++
+      packet.dup = true // [MQTT-3.3.1-1]
+      this.#sink.send(this.#aliases.apply(packet))
+    }
+    flow.sentAs = this.#sink.sent
+    flow.flushedAt = undefined
+    if (this.#retryIntervalMs > 0) this.#unflushed.push({ sentAs: flow.sentAs, flow })
+  }
+
+  puback(packetId: number, reasonCode: number, reasonString: string | undefined): void {
+    const flow = this.#flows.get(packetId)
+    if (flow === undefined) return this.#countSurplus(packetId, 'first')
+    if (flow.packet.qos !== 1) throw wrongKind('PUBACK', 'a QoS 2 message')
+    flow.owedFirst--
+    this.#settle(flow, reasonCode, reasonString)
+  }
+
+  pubrec(packetId: number, reasonCode: number, reasonString: string | undefined): void {
+    const flow = this.#flows.get(packetId)
+    if (flow === undefined) {
+      const surplus = this.#surplus.get(packetId)
+      // Answer even a PUBREC that belongs to nothing, or the broker keeps that identifier for ever.
+      this.#sink.send(ack('pubrel', packetId, this.#version === 5 ? 0x92 : 0))
+      if (surplus !== undefined) surplus.comp++
+      return this.#countSurplus(packetId, 'first')
+    }
+    if (flow.packet.qos !== 2) throw wrongKind('PUBREC', 'a QoS 1 message')
+    if (flow.owedFirst > 0) flow.owedFirst--
+    if (reasonCode >= 0x80) return this.#settle(flow, reasonCode, reasonString)
+    flow.stage = 'released' // from here a resend is the PUBREL, never the message [MQTT-4.3.3-6]
+    flow.packet.payload = EMPTY
+    flow.owedComp++
+    this.#sink.send(ack('pubrel', packetId))
+    flow.sentAs = this.#sink.sent
+    flow.flushedAt = undefined
+    if (this.#retryIntervalMs > 0) this.#unflushed.push({ sentAs: flow.sentAs, flow })
+    this.#retryRound = 0
+  }
+
+  pubcomp(packetId: number, reasonCode: number): void {
+    const flow = this.#flows.get(packetId)
+    if (flow === undefined) return this.#countSurplus(packetId, 'comp')
+    if (flow.stage !== 'released') throw wrongKind('PUBCOMP', 'a message without PUBREC')
+    flow.owedComp--
+    // 0x92 is what a broker says that had completed the exchange already: the message is delivered.
+    this.#settle(flow, reasonCode === 0x92 ? 0x92 : 0, undefined, false)
+  }
+
+  isInFlight(packetId: number): boolean {
+    return this.#flows.has(packetId)
+  }
+
+  #settle(flow: Flow<Tag>, reasonCode: number, reasonString: string | undefined, mayRefuse = true): void {
+    const { packetId, topic } = flow.packet
+    this.#flows.delete(packetId)
+    const window = this.#limits?.window ?? 0
+    if (this.#quota < window) this.#quota++
+    if (flow.owedFirst > 0 || flow.owedComp > 0) {
+      this.#surplus.set(packetId, {
+        first: flow.owedFirst,
+        comp: flow.owedComp,
+      })
+    } else {
+      this.#ids.release(packetId)
+    }
+    this.#retryRound = 0
+    if (mayRefuse && reasonCode >= 0x80) {
+      const why = reasonString === undefined ? '' : `: ${reasonString}`
+      const message = `broker refused message ${packetId} to '${topic}': ${reasonText(reasonCode)}${why}`
+      const error = new RefusedError('PUBLISH', message, {
+        reasonCode,
+        reasonString,
+      })
+      this.#sink.settle(flow.tag, { reasonCode, error })
+    } else {
+      this.#sink.settle(flow.tag, reasonCode === 0 ? DONE : { reasonCode })
+    }
+  }
+
+  #countSurplus(packetId: number, which: 'first' | 'comp'): void {
+    const surplus = this.#surplus.get(packetId)
+    if (surplus === undefined) return
+    surplus[which]--
+    if (surplus.first > 0 || surplus.comp > 0) return
+    this.#surplus.delete(packetId)
+    this.#ids.release(packetId)
+  }
+
+  /** The transport has taken all packets up to number `sentAs`. */
+  flushed(sentAs: number, now: number): void {
+    for (let item = this.#unflushed.peek(); item !== undefined; item = this.#unflushed.peek()) {
+      if (item.sentAs > sentAs) return
+      this.#unflushed.shift()
+      if (item.flow === undefined) {
+        this.#sink.settle(item.tag as Tag, DONE)
+      } else if (item.flow.sentAs === item.sentAs) {
+        item.flow.flushedAt = now
+        if (this.#retryAt === NEVER) this.#retryAt = now + this.#retryDelay
+      }
+    }
+  }
+
+  get #retryDelay(): number {
+    return this.#retryIntervalMs * 2 ** this.#retryRound
+  }
+
+  /** When the oldest unacknowledged packet has to be sent again, or Infinity. */
+  get retryAt(): number {
+    return this.#retryAt
+  }
+
+  /** Sends again, oldest first, what has waited long enough. Never in MQTT 5 [MQTT-4.4.0-1]. */
+  retry(now: number): void {
+    if (now < this.#retryAt) return
+    const delay = this.#retryDelay
+    let resent = false
+    let next = NEVER
+    for (const flow of this.#flows.values()) {
+      if (flow.flushedAt === undefined) continue
+      if (flow.flushedAt + delay <= now) {
+        this.#resend(flow)
+        resent = true
+      } else {
+        next = Math.min(next, flow.flushedAt + delay)
+      }
+    }
+    if (resent && this.#retryRound < MAX_RETRY_ROUND) this.#retryRound++
+    this.#retryAt = next // those sent now set it again when they have been flushed
+  }
+
+  pinged(): void {
+    this.#qos0AtPing = this.#qos0Sent
+  }
+
+  /** PINGRESP: the broker has read everything before the PINGREQ. */
+  pingAnswered(): void {
+    this.#qos0Proved = this.#qos0AtPing
+  }
+
+  /** The connection is gone. QoS 0 messages that had not left are lost with it [MQTT-4.3.1-1]. */
+  lost(): void {
+    this.#qos0Lost += this.#qos0Sent - this.#qos0Proved
+    for (const { tag, flow } of this.#unflushed.clear()) {
+      if (flow !== undefined) continue
+      this.#qos0Lost--
+      const error = new ClosedError('connection lost before the QoS 0 message had left')
+      this.#sink.settle(tag as Tag, { reasonCode: 0, error })
+    }
+    this.#qos0Sent = this.#qos0AtPing = this.#qos0Proved = 0
+    for (const packetId of this.#surplus.keys()) this.#ids.release(packetId)
+    this.#surplus.clear()
+    for (const flow of this.#flows.values()) {
+      flow.owedFirst = flow.owedComp = 0
+      flow.held = false
+      flow.flushedAt = undefined
+    }
+    this.#limits = undefined
+    this.#held = 0
+    this.#retryAt = NEVER
+    this.#retryRound = 0
+  }
+
+  /** The broker no longer knows the session: old identifiers are void, and no message may be passed over in silence. */
+  sessionLost(policy: SessionLossPolicy): {
+    republished: number
+    unknown: number
+  } {
+    const again: Waiting<Tag>[] = []
+    let unknown = 0
+    for (const { packet, tag, stage } of this.#flows.values()) {
+      const { packetId, topic, payload, qos, retain, properties } = packet
+      this.#ids.release(packetId)
+      if (stage === 'released') {
+        this.#sink.settle(tag, DONE) // with PUBREC the broker took the message over
+      } else if (qos === 1 || policy === 'republish') {
+        again.push({
+          message: { topic, payload, qos, retain, properties },
+          tag,
+          expiresAt: NEVER,
+        })
+      } else {
+        unknown++
+        const message = `delivery unknown of a QoS 2 message to '${topic}': the broker lost the session`
+        this.#sink.settle(tag, {
+          reasonCode: 0,
+          error: new ClosedError(message),
+        })
+      }
+    }
+    this.#flows.clear()
+    this.#waiting.unshiftAll(again)
+    return { republished: again.length, unknown }
+  }
+
+  /** Gives up: everything not confirmed is settled with `error`. */
+  abandon(error: MqttError): void {
+    const outcome = { reasonCode: 0, error }
+    for (const { tag, flow } of this.#unflushed.clear())
+      if (flow === undefined) this.#sink.settle(tag as Tag, outcome)
+    for (const { tag } of this.#flows.values()) this.#sink.settle(tag, outcome)
+    this.#flows.clear()
+    for (const { tag } of this.#waiting.clear()) this.#sink.settle(tag, outcome)
+    this.#waitingQos0 = 0
+  }
+}
+
+const EMPTY = new Uint8Array(0)
+
+function wrongKind(packet: string, what: string): ProtocolError {
+  return new ProtocolError({
+    packet,
+    fault: `its packet identifier belongs to ${what}`,
+    clause: '5.0 §4.3',
+  })
+}

@@ -1,0 +1,674 @@
+// The rules of MQTT for a client, in all three versions. Inputs and the time come in, effects go out; there are no
+// sockets, timers or promises here. One Session lives through many connections:
+//
+//   idle --connect--> greeting --CONNACK--> open --disconnect, fault or lost--> idle
+//
+// Times are milliseconds of any steady clock.
+
+import {
+  ClosedError,
+  type MqttError,
+  ProtocolError,
+  RefusedError,
+  TimeoutError,
+  UsageError,
+} from '../errors.js'
+import {
+  type Auth,
+  type Connack,
+  type Connect,
+  checkProperties,
+  filterFault,
+  hasProperties,
+  isTryLater,
+  MAX_REMAINING_LENGTH,
+  NONE,
+  type Packet,
+  type PropertiesOf,
+  type Publish,
+  packetLabel,
+  packetSize,
+  reasonText,
+  type Subscription,
+  stringFault,
+  topicFault,
+  type Version,
+  type Will,
+} from '../packet/index.js'
+import type { Effect } from './effects.js'
+import { PacketIds } from './ids.js'
+import { Inbound } from './inbound.js'
+import { KeepAlive } from './keepalive.js'
+import { type Message, Outbound, type SessionLossPolicy } from './outbound.js'
+import { Requests } from './requests.js'
+import { Sink } from './sink.js'
+
+export interface SessionOptions {
+  version: Version
+  /** Up to 65,535 bytes. Empty: the broker chooses, which 3.1 does not know and 3.1.1 allows with a clean start. */
+  clientId: string
+  /** Clean Session before MQTT 5. In MQTT 5 it is asked for once: reconnects resume, if the session is kept. */
+  cleanStart: boolean
+  /** 0 to 65,535; 0 turns pings off. */
+  keepAliveSeconds: number
+  userName?: string
+  /** Before MQTT 5 only with a user name. */
+  password?: Uint8Array
+  will?: Will
+  /** Of CONNECT, MQTT 5. `topicAliasMaximum` and `receiveMaximum` are enforced on the broker. */
+  properties?: PropertiesOf<'connect'>
+  /** Do not hold the broker to `receiveMaximum`: mosquitto 2.0 exceeds a small one at QoS 2. */
+  tolerateReceiveMaximum?: boolean
+  /** Ends the session with the last DISCONNECT (Session Expiry Interval 0), MQTT 5. */
+  endSession?: boolean
+  /**
+   * Unacknowledged QoS 1 and 2 messages at a time, 1 to 65,535. Default 20, or the Receive Maximum that an MQTT 5
+   * broker names; a Receive Maximum below it always wins.
+   */
+  maxInFlight?: number
+  /** Timed retry of MQTT 3.1 and 3.1.1 in milliseconds, 0 for never. An error in MQTT 5 [MQTT-4.4.0-1]. */
+  retryIntervalMs?: number
+  /** Default `report`. */
+  onSessionLoss?: SessionLossPolicy
+  /** Use topic aliases towards an MQTT 5 broker that offers them. */
+  automaticAliases?: boolean
+  /** Limit for SUBACK and UNSUBACK. */
+  requestLimitMs: number
+  /** Longest time without any acknowledgement while messages are in flight; Infinity for none. */
+  ackLimitMs: number
+}
+
+const DEFAULT_WINDOW = 20
+const NEVER = Number.POSITIVE_INFINITY
+/** DISCONNECT codes after which connecting again would only repeat the fight or the mistake. */
+const FINAL_DISCONNECTS = new Set([0x8e, 0x9c, 0x9d])
+
+type State = 'idle' | 'greeting' | 'open'
+
+export class Session<Tag> {
+  readonly #options: SessionOptions
+  readonly #sink = new Sink<Tag>()
+  readonly #ids = new PacketIds()
+  readonly #outbound: Outbound<Tag>
+  readonly #inbound: Inbound<Tag>
+  readonly #requests: Requests<Tag>
+  readonly #keepAlive = new KeepAlive()
+  #state: State = 'idle'
+  #clientId: string
+  /** Connections that reached CONNACK. */
+  #connections = 0
+  #cleanStart: boolean
+  #sessionExpiryInterval: number
+  #reading = true
+  /** Since when an acknowledgement is being waited for. */
+  #progressAt = 0
+  #lastTopic = ''
+  #reauthenticating = false
+
+  /** Throws UsageError for options that the protocol forbids. */
+  constructor(options: SessionOptions) {
+    checkOptions(options)
+    this.#options = options
+    const { version, properties = NONE as PropertiesOf<'connect'>, retryIntervalMs = 0 } = options
+    this.#clientId = options.clientId
+    this.#cleanStart = options.cleanStart
+    this.#sessionExpiryInterval = properties.sessionExpiryInterval ?? 0
+    const receiveMaximum = options.tolerateReceiveMaximum ? NEVER : (properties.receiveMaximum ?? NEVER)
+    this.#outbound = new Outbound(this.#sink, this.#ids, version, retryIntervalMs)
+    this.#inbound = new Inbound(this.#sink, version, receiveMaximum, properties.topicAliasMaximum ?? 0)
+    this.#requests = new Requests(this.#sink, this.#ids, version, retryIntervalMs, options.requestLimitMs)
+  }
+
+  /** As sent in CONNECT, or as assigned by the broker. */
+  get clientId(): string {
+    return this.#clientId
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  /** QoS 1 and 2 messages sent and not acknowledged in full. */
+  get inFlight(): number {
+    return this.#outbound.inFlight
+  }
+
+  /** Messages that wait for a connection or for the send window. */
+  get waiting(): number {
+    return this.#outbound.waiting
+  }
+
+  /** SUBSCRIBE and UNSUBSCRIBE without an answer. */
+  get pendingRequests(): number {
+    return this.#requests.pending
+  }
+
+  /** QoS 0 messages that left on a connection which was then lost; the broker may not have read them. */
+  get qos0AtRisk(): number {
+    return this.#outbound.qos0AtRisk
+  }
+
+  /** Whether a lost connection can be taken up again without losing or doubling messages in flight. */
+  get isKept(): boolean {
+    return this.#options.version === 5 ? this.#sessionExpiryInterval > 0 : !this.#cleanStart
+  }
+
+  /** The transport is up. */
+  connect(now: number): Effect<Tag>[] {
+    const { version, keepAliveSeconds, will, userName, password, properties } = this.#options
+    const packet: Connect = {
+      type: 'connect',
+      version,
+      cleanStart: this.#cleanStart,
+      keepAlive: keepAliveSeconds,
+      properties: properties ?? NONE,
+      clientId: this.#clientId,
+    }
+    if (will !== undefined) packet.will = will
+    if (userName !== undefined) packet.userName = userName
+    if (password !== undefined) packet.password = password
+    this.#state = 'greeting'
+    this.#sink.restart()
+    this.#sink.send(packet)
+    this.#keepAlive.start(0, now) // pings may not come before CONNACK
+    return this.#sink.take()
+  }
+
+  /** A packet came. Whatever it is, the answer is effects: a fault of the broker ends in a `close`. */
+  receive(packet: Packet, now: number): Effect<Tag>[] {
+    if (this.#state === 'idle') return [] // bytes behind a DISCONNECT or a fault
+    try {
+      this.#checkProblemInformation(packet)
+      if (this.#state === 'greeting') this.#greet(packet, now)
+      else this.#handle(packet, now)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      return this.fault(error)
+    }
+    return this.#done(now)
+  }
+
+  /** The broker broke the rules: MQTT 5 names the reason in a DISCONNECT, 3.x closes, so that the will is sent. */
+  fault(error: MqttError & { reasonCode: number }): Effect<Tag>[] {
+    if (this.#state === 'idle') return []
+    if (this.#options.version === 5) {
+      this.#sink.send({
+        type: 'disconnect',
+        reasonCode: error.reasonCode,
+        properties: NONE,
+      })
+    }
+    this.#close(error, false)
+    return this.#sink.take()
+  }
+
+  #greet(packet: Packet, now: number): void {
+    if (packet.type === 'auth') return this.#auth(packet)
+    if (packet.type === 'disconnect') return this.#disconnected(packet)
+    if (packet.type !== 'connack') {
+      const fault = 'the first packet must be CONNACK'
+      throw new ProtocolError({
+        packet: packetLabel(packet.type),
+        fault,
+        clause: 'MQTT-3.2.0-1',
+      })
+    }
+    const { reasonCode, properties, sessionPresent } = packet
+    if (reasonCode !== 0) return this.#refused(packet)
+    this.#checkConnack(packet)
+    if (properties.assignedClientIdentifier !== undefined)
+      this.#clientId = properties.assignedClientIdentifier
+    this.#sessionExpiryInterval =
+      properties.sessionExpiryInterval ?? this.#options.properties?.sessionExpiryInterval ?? 0
+    this.#state = 'open'
+    this.#connections++
+    this.#progressAt = now
+    this.#reauthenticating = false
+    this.#keepAlive.start(properties.serverKeepAlive ?? this.#options.keepAliveSeconds, now)
+    this.#resume(packet, sessionPresent, now)
+    // What was begun is taken up again on later connections [MQTT-3.1.2-23].
+    if (this.#options.version === 5 && this.isKept) this.#cleanStart = false
+  }
+
+  #resume(connack: Connack, sessionPresent: boolean, now: number): void {
+    const { version, onSessionLoss = 'report' } = this.#options
+    const first = this.#connections === 1
+    // 3.1 does not tell whether the session survived; 3.1.1 sends again in any case [MQTT-4.4.0-1].
+    const lives = version === 5 ? sessionPresent : !this.#cleanStart
+    const known = version === 3 ? lives : sessionPresent
+    this.#sink.push({ type: 'opened', connack, resumed: known && !first })
+    if (!known) this.#inbound.sessionLost()
+    if (!lives) {
+      const counts = this.#outbound.sessionLost(onSessionLoss)
+      if (!first && counts.republished + counts.unknown > 0)
+        this.#sink.push({ type: 'session-lost', ...counts })
+    } else if (!known && !first) {
+      this.#sink.push({ type: 'session-lost', republished: 0, unknown: 0 })
+    }
+    const { properties } = connack
+    const { maxInFlight, automaticAliases = false } = this.#options
+    const receiveMaximum =
+      properties.receiveMaximum ?? (version === 5 && maxInFlight === undefined ? DEFAULT_WINDOW : NEVER)
+    this.#outbound.open({
+      window: Math.min(receiveMaximum, maxInFlight ?? (version === 5 ? receiveMaximum : DEFAULT_WINDOW)),
+      maximumQoS: properties.maximumQoS === undefined ? 2 : (properties.maximumQoS as 0 | 1),
+      retainAvailable: properties.retainAvailable !== 0,
+      maximumPacketSize: properties.maximumPacketSize ?? NEVER,
+      topicAliasMaximum: properties.topicAliasMaximum ?? 0,
+      automaticAliases,
+    })
+    this.#requests.open(!first && (version === 3 || !sessionPresent), now)
+    this.#outbound.pump(now)
+  }
+
+  /** What a CONNACK may not say in answer to this CONNECT. */
+  #checkConnack({ sessionPresent, properties }: Connack): void {
+    const fail = (fault: string, clause: string) => new ProtocolError({ packet: 'CONNACK', fault, clause })
+    if (sessionPresent && this.#cleanStart) throw fail('Session Present after a clean start', 'MQTT-3.2.2-2')
+    if (this.#options.version !== 5) return
+    const asked = this.#options.properties
+    if (this.#clientId === '' && properties.assignedClientIdentifier === undefined) {
+      throw fail('no Assigned Client Identifier', 'MQTT-3.2.2-16')
+    }
+    if (this.#clientId !== '' && properties.assignedClientIdentifier !== undefined) {
+      throw fail('an Assigned Client Identifier nobody asked for', '5.0 §3.2.2.3.7')
+    }
+    if (properties.authenticationMethod !== asked?.authenticationMethod) {
+      throw fail('another Authentication Method than CONNECT', 'MQTT-4.12.0-5')
+    }
+    if (properties.authenticationData !== undefined && properties.authenticationMethod === undefined) {
+      throw fail('Authentication Data without Authentication Method', '5.0 §3.2.2.3.18')
+    }
+    if (properties.responseInformation !== undefined && asked?.requestResponseInformation !== 1) {
+      throw fail('Response Information nobody asked for', 'MQTT-3.1.2-28')
+    }
+  }
+
+  #refused({ reasonCode, properties }: Connack): void {
+    const { version } = this.#options
+    const { reasonString, serverReference } = properties
+    // MQTT 5 has no codes 1 to 5: that is how a server of 3.x answers.
+    const code = version === 5 && reasonCode < 0x80 ? 0x84 : reasonCode
+    const why = reasonString === undefined ? '' : `: ${reasonString}`
+    const where = serverReference === undefined ? '' : `; use ${serverReference}`
+    const hint = code === 0x84 ? '; the broker does not speak MQTT 5, try -V mqttv311' : ''
+    const message = `broker refused CONNECT: ${reasonText(code, version)}${why}${where}${hint}`
+    const details = { reasonCode: code, reasonString, serverReference }
+    this.#close(new RefusedError('CONNECT', message, details), isTryLater(code, version))
+  }
+
+  #handle(packet: Packet, now: number): void {
+    switch (packet.type) {
+      case 'publish':
+        return this.#inbound.publish(packet)
+      case 'puback':
+        this.#checkNoRequest('PUBACK', packet.packetId)
+        this.#outbound.puback(packet.packetId, packet.reasonCode, packet.properties.reasonString)
+        return this.#progress(now)
+      case 'pubrec':
+        this.#checkNoRequest('PUBREC', packet.packetId)
+        this.#outbound.pubrec(packet.packetId, packet.reasonCode, packet.properties.reasonString)
+        return this.#progress(now)
+      case 'pubcomp':
+        this.#checkNoRequest('PUBCOMP', packet.packetId)
+        this.#outbound.pubcomp(packet.packetId, packet.reasonCode)
+        return this.#progress(now)
+      case 'pubrel':
+        return this.#inbound.pubrel(packet.packetId)
+      case 'suback':
+      case 'unsuback':
+        return this.#requests.answered(packet, now)
+      case 'pingresp':
+        this.#keepAlive.answered()
+        return this.#outbound.pingAnswered()
+      case 'disconnect':
+        return this.#disconnected(packet)
+      case 'auth':
+        return this.#auth(packet)
+      default: {
+        const fault =
+          packet.type === 'connack' ? 'a second one on this connection' : 'a server never sends it'
+        throw new ProtocolError({
+          packet: packetLabel(packet.type),
+          fault,
+          clause: 'MQTT-3.2.0-2',
+        })
+      }
+    }
+  }
+
+  #checkNoRequest(label: string, packetId: number): void {
+    if (!this.#requests.isPending(packetId)) return
+    const fault = `packet identifier ${packetId} belongs to a request`
+    throw new ProtocolError({ packet: label, fault, clause: 'MQTT-2.2.1-5' })
+  }
+
+  /** With Request Problem Information 0 only three packets may carry diagnostics [MQTT-3.1.2-29]. */
+  #checkProblemInformation(packet: Packet): void {
+    if (this.#options.properties?.requestProblemInformation !== 0) return
+    if (!('properties' in packet) || ['publish', 'connack', 'disconnect'].includes(packet.type)) return
+    if ('reasonString' in packet.properties || 'userProperties' in packet.properties) {
+      const fault = 'diagnostics although Request Problem Information was 0'
+      throw new ProtocolError({
+        packet: packetLabel(packet.type),
+        fault,
+        clause: 'MQTT-3.1.2-29',
+      })
+    }
+  }
+
+  #progress(now: number): void {
+    this.#progressAt = now
+    this.#outbound.pump(now)
+  }
+
+  #disconnected({ reasonCode, properties }: Extract<Packet, { type: 'disconnect' }>): void {
+    if (properties.sessionExpiryInterval !== undefined) {
+      const fault = 'Session Expiry Interval from a server'
+      throw new ProtocolError({
+        packet: 'DISCONNECT',
+        fault,
+        clause: 'MQTT-3.14.2-2',
+      })
+    }
+    const { reasonString, serverReference } = properties
+    const why = reasonString === undefined ? '' : `: ${reasonString}`
+    const where = serverReference === undefined ? '' : `; use ${serverReference}`
+    const what = reasonCode === 0 ? 'normal disconnection (0x00)' : reasonText(reasonCode)
+    const message = `broker sent DISCONNECT: ${what}${why}${where}`
+    const error = new RefusedError('DISCONNECT', message, {
+      reasonCode,
+      reasonString,
+      serverReference,
+    })
+    this.#close(error, !FINAL_DISCONNECTS.has(reasonCode))
+  }
+
+  #auth(packet: Auth): void {
+    const method = this.#options.properties?.authenticationMethod
+    const fail = (fault: string, clause: string) => new ProtocolError({ packet: 'AUTH', fault, clause })
+    if (method === undefined) throw fail('CONNECT had no Authentication Method', 'MQTT-4.12.0-6')
+    if (packet.properties.authenticationMethod !== method) {
+      throw fail('another Authentication Method than CONNECT', 'MQTT-4.12.0-5')
+    }
+    const mayEnd = this.#state === 'open' && this.#reauthenticating
+    if (packet.reasonCode === 0x19 || (packet.reasonCode === 0 && !mayEnd)) {
+      throw fail(`reason code ${reasonText(packet.reasonCode)} at this moment`, 'MQTT-4.12.0-2')
+    }
+    if (packet.reasonCode === 0) this.#reauthenticating = false
+    this.#sink.push({ type: 'auth', packet })
+  }
+
+  /** Answers an `auth` effect, or begins to authenticate anew on an open connection [MQTT-4.12.0-3] [MQTT-4.12.1-1]. */
+  authenticate(data: Uint8Array, now: number): Effect<Tag>[] {
+    const method = this.#options.properties?.authenticationMethod
+    if (method === undefined) throw new UsageError('CONNECT had no Authentication Method') // [MQTT-4.12.0-7]
+    const anew = this.#state === 'open' && !this.#reauthenticating
+    if (anew) this.#reauthenticating = true
+    const properties = {
+      authenticationMethod: method,
+      authenticationData: data,
+    }
+    this.#sink.send({
+      type: 'auth',
+      reasonCode: anew ? 0x19 : 0x18,
+      properties,
+    })
+    return this.#done(now)
+  }
+
+  /**
+   * Takes a message. It is sent at once, or when there is a connection and the window has room; its outcome comes as
+   * `settle`. Throws UsageError for what no broker could take.
+   */
+  publish(message: Message, tag: Tag, now: number): Effect<Tag>[] {
+    this.#checkMessage(message)
+    if (this.#outbound.inFlight === 0) this.#progressAt = now
+    this.#outbound.publish(message, tag, now)
+    return this.#done(now)
+  }
+
+  #checkMessage(message: Message): void {
+    const { topic, properties, payload } = message
+    if (topic !== this.#lastTopic) {
+      const fault = topicFault(topic)
+      if (fault !== undefined) throw new UsageError(`topic '${topic}' ${fault}`)
+      this.#lastTopic = topic
+    }
+    if (hasProperties(properties)) {
+      this.#needsFive('publish properties')
+      if (properties.subscriptionIdentifiers !== undefined) {
+        throw new UsageError('a client sends no subscription identifier in PUBLISH') // [MQTT-3.3.4-6]
+      }
+      checkProperties(properties, 'publish')
+    }
+    // The exact size is only worth its price near the limit.
+    if (payload.length > MAX_REMAINING_LENGTH - 1_000_000) {
+      const packet: Publish = {
+        type: 'publish',
+        dup: false,
+        packetId: 1,
+        ...message,
+      }
+      const over = packetSize(packet, this.#options.version) - 5 - MAX_REMAINING_LENGTH
+      if (over > 0) {
+        const limit = payload.length - over
+        const text = `payload of ${payload.length} bytes: at most ${limit} fit into a packet with this topic`
+        throw new UsageError(text, 'PAYLOAD_TOO_LARGE')
+      }
+    }
+  }
+
+  #needsFive(what: string): void {
+    if (this.#options.version !== 5) throw new UsageError(`${what} need MQTT 5`)
+  }
+
+  /** Throws UsageError for filters and options that no broker could take. */
+  subscribe(
+    subscriptions: readonly Subscription[],
+    properties: PropertiesOf<'subscribe'>,
+    tag: Tag,
+    now: number,
+  ): Effect<Tag>[] {
+    if (subscriptions.length === 0) throw new UsageError('no topic filter to subscribe to') // [MQTT-3.8.3-2]
+    for (const { filter, noLocal } of subscriptions) {
+      checkFilter(filter)
+      if (noLocal && filter.startsWith('$share/')) {
+        throw new UsageError(`'${filter}': No Local is not possible with a shared subscription`) // [MQTT-3.8.3-4]
+      }
+    }
+    if (hasProperties(properties)) this.#needsFive('subscribe properties')
+    checkProperties(properties, 'subscribe')
+    this.#requests.ask({ type: 'subscribe', packetId: 0, dup: false, properties, subscriptions }, tag, now)
+    return this.#done(now)
+  }
+
+  /** Throws UsageError for filters that no broker could take. */
+  unsubscribe(
+    filters: readonly string[],
+    properties: PropertiesOf<'unsubscribe'>,
+    tag: Tag,
+    now: number,
+  ): Effect<Tag>[] {
+    if (filters.length === 0) throw new UsageError('no topic filter to unsubscribe from') // [MQTT-3.10.3-2]
+    for (const filter of filters) checkFilter(filter)
+    if (hasProperties(properties)) this.#needsFive('unsubscribe properties')
+    checkProperties(properties, 'unsubscribe')
+    this.#requests.ask({ type: 'unsubscribe', packetId: 0, dup: false, properties, filters }, tag, now)
+    return this.#done(now)
+  }
+
+  /** The bytes of all delivered messages up to `sequence` are safe: they may be acknowledged. */
+  written(sequence: number, now: number): Effect<Tag>[] {
+    this.#inbound.written(sequence)
+    return this.#done(now)
+  }
+
+  /** The transport has taken all packets up to number `sent`, counted from 1 on each connection. */
+  flushed(sent: number, now: number): Effect<Tag>[] {
+    this.#keepAlive.flushed(now)
+    this.#outbound.flushed(sent, now)
+    return this.#sink.take()
+  }
+
+  /** Number of the last packet sent, for `flushed`. */
+  get sent(): number {
+    return this.#sink.sent
+  }
+
+  /** Bytes came, whether or not they complete a packet. */
+  received(now: number): void {
+    this.#keepAlive.received(now)
+  }
+
+  /** Whether the driver reads from the transport; while it does not, the broker is not to blame for its silence. */
+  reading(reading: boolean, now: number): void {
+    if (reading && !this.#reading) {
+      this.#progressAt = now
+      this.#requests.restart(now)
+    }
+    this.#reading = reading
+    this.#keepAlive.reading(reading, now)
+  }
+
+  /** When `tick` has something to do, or Infinity. */
+  get wakeAt(): number {
+    if (this.#state !== 'open') return NEVER
+    const { ackLimitMs } = this.#options
+    const ackAt = this.#reading && this.#outbound.inFlight > 0 ? this.#progressAt + ackLimitMs : NEVER
+    const requestAt = this.#reading ? this.#requests.wakeAt : NEVER
+    return Math.min(this.#keepAlive.wakeAt, this.#outbound.retryAt, requestAt, ackAt)
+  }
+
+  /** Time has passed. */
+  tick(now: number): Effect<Tag>[] {
+    if (this.#state !== 'open') return []
+    if (this.#keepAlive.isDead(now)) {
+      const ms = this.#keepAlive.intervalMs
+      const message = `no PINGRESP within ${ms / 1000} s (keep alive)`
+      this.#close(new TimeoutError('PINGRESP', ms, message), true)
+      return this.#sink.take()
+    }
+    try {
+      if (this.#reading) this.#requests.check(now)
+    } catch (error) {
+      // The first connection tells the user; a later one is worth another try.
+      this.#close(error as TimeoutError, this.#connections > 1)
+      return this.#sink.take()
+    }
+    const { ackLimitMs } = this.#options
+    if (this.#reading && this.#outbound.inFlight > 0 && now >= this.#progressAt + ackLimitMs) {
+      const message = `the broker acknowledged none of ${this.#outbound.inFlight} message(s) for ${ackLimitMs / 1000} s`
+      this.#close(new TimeoutError('acknowledgement', ackLimitMs, message), false)
+      return this.#sink.take()
+    }
+    this.#outbound.retry(now)
+    if (this.#keepAlive.isPingDue(now)) {
+      this.#keepAlive.pinged(now)
+      this.#outbound.pinged()
+      this.#sink.send({ type: 'pingreq' })
+    }
+    return this.#done(now)
+  }
+
+  /** The connection is gone, for whatever reason. Outcomes of QoS 0 messages that had not left follow. */
+  lost(): Effect<Tag>[] {
+    this.#state = 'idle'
+    this.#outbound.lost()
+    this.#inbound.lost()
+    this.#requests.lost()
+    return this.#sink.take()
+  }
+
+  /**
+   * Leaves in order: nothing follows the DISCONNECT [MQTT-3.14.4-2]. With reason code 4 the broker sends the will;
+   * 3.x has no such code and leaves without a DISCONNECT. Throws UsageError.
+   */
+  disconnect(reasonCode = 0, properties: PropertiesOf<'disconnect'> = NONE): Effect<Tag>[] {
+    if (hasProperties(properties)) this.#needsFive('disconnect properties')
+    checkProperties(properties, 'disconnect')
+    const { version, endSession } = this.#options
+    if (
+      (properties.sessionExpiryInterval ?? 0) > 0 &&
+      (this.#options.properties?.sessionExpiryInterval ?? 0) === 0
+    ) {
+      // [5.0 §3.14.2.2.2]
+      throw new UsageError('DISCONNECT cannot set a Session Expiry Interval when CONNECT had none')
+    }
+    if (this.#state === 'idle') return []
+    if (version === 5 && endSession && this.isKept && properties.sessionExpiryInterval === undefined) {
+      properties = { sessionExpiryInterval: 0, ...properties }
+    }
+    if (version === 5 || reasonCode === 0) this.#sink.send({ type: 'disconnect', reasonCode, properties })
+    this.#close(undefined, false)
+    return this.#sink.take()
+  }
+
+  /** Gives up on everything that is not confirmed. */
+  abandon(error: MqttError = new ClosedError('the client was closed')): Effect<Tag>[] {
+    this.#outbound.abandon(error)
+    this.#requests.abandon(error)
+    return this.#sink.take()
+  }
+
+  #close(error: MqttError | undefined, retry: boolean): void {
+    this.#state = 'idle'
+    this.#sink.push(error === undefined ? { type: 'close', retry } : { type: 'close', error, retry })
+  }
+
+  #done(now: number): Effect<Tag>[] {
+    const effects = this.#sink.take()
+    for (const { type } of effects) {
+      if (type !== 'send') continue
+      this.#keepAlive.sent(now)
+      break
+    }
+    return effects
+  }
+}
+
+function checkFilter(filter: string): void {
+  const fault = filterFault(filter)
+  if (fault !== undefined) throw new UsageError(`topic filter '${filter}' ${fault}`)
+}
+
+function checkOptions(options: SessionOptions): void {
+  const { version, clientId, cleanStart, keepAliveSeconds, userName, password, will, properties } = options
+  const idFault = stringFault(clientId)
+  if (idFault !== undefined) throw new UsageError(`client identifier ${idFault}`)
+  if (clientId === '' && version === 3) throw new UsageError('MQTT 3.1 needs a client identifier')
+  if (clientId === '' && version === 4 && !cleanStart) {
+    throw new UsageError('a session can only be kept with a client identifier') // [MQTT-3.1.3-7]
+  }
+  checkRange('keep alive', keepAliveSeconds, 0, 65_535)
+  if (options.maxInFlight !== undefined) checkRange('in-flight limit', options.maxInFlight, 1, 65_535)
+  if (version === 5 && (options.retryIntervalMs ?? 0) > 0) {
+    throw new UsageError('MQTT 5 forbids sending again on a live connection: leave the retry interval out')
+  }
+  const nameFault = userName === undefined ? undefined : stringFault(userName)
+  if (nameFault !== undefined) throw new UsageError(`user name ${nameFault}`)
+  if (password !== undefined && userName === undefined && version !== 5) {
+    throw new UsageError('before MQTT 5 a password needs a user name') // [MQTT-3.1.2-22]
+  }
+  if (password !== undefined && password.length > 65_535)
+    throw new UsageError('password longer than 65535 bytes')
+  if (will !== undefined) {
+    const topic = topicFault(will.topic)
+    if (topic !== undefined) throw new UsageError(`will topic '${will.topic}' ${topic}`)
+    if (will.payload.length > 65_535) throw new UsageError('will payload longer than 65535 bytes')
+    checkRange('will QoS', will.qos, 0, 2)
+    if (version !== 5 && hasProperties(will.properties)) throw new UsageError('will properties need MQTT 5')
+    checkProperties(will.properties, 'will')
+  }
+  if (properties === undefined) return
+  if (version !== 5 && hasProperties(properties)) throw new UsageError('connect properties need MQTT 5')
+  checkProperties(properties, 'connect')
+  if (properties.authenticationData !== undefined && properties.authenticationMethod === undefined) {
+    throw new UsageError('authentication data needs an authentication method') // [5.0 §3.1.2.11.10]
+  }
+}
+
+function checkRange(what: string, value: number, min: number, max: number): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return
+  throw new UsageError(`${what} ${value}: expected a whole number from ${min} to ${max}`)
+}
