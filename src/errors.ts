@@ -98,11 +98,7 @@ export class RefusedError extends MqttError {
   constructor(
     packet: string,
     message: string,
-    details: {
-      reasonCode: number
-      reasonString?: string | undefined
-      serverReference?: string | undefined
-    },
+    details: { reasonCode: number; reasonString?: string | undefined; serverReference?: string | undefined },
   ) {
     super('REFUSED', message)
     this.packet = packet

@@ -8,10 +8,7 @@ import type { Writer } from './writer.js'
 
 export function decodeConnack(body: Reader, version: Version): Connack {
   const flags = body.u8()
-  const packet = {
-    type: 'connack',
-    sessionPresent: version !== 3 && (flags & 1) !== 0,
-  } as const
+  const packet = { type: 'connack', sessionPresent: version !== 3 && (flags & 1) !== 0 } as const
   if (flags > 1 && version !== 3) throw body.fail('reserved acknowledge flags are set', 'MQTT-3.2.2-1')
   const reasonCode = body.u8()
   // A server that does not know MQTT 5 may answer in the form of 3.x, which is worth a sentence of its own.

@@ -8,11 +8,7 @@ import type { Writer } from './writer.js'
 
 /** The reason code is not checked: the peer is leaving, and its number is worth reporting whatever it is. */
 export function decodeDisconnect(body: Reader, version: Version): Disconnect {
-  const packet: Disconnect = {
-    type: 'disconnect',
-    reasonCode: 0,
-    properties: NONE,
-  }
+  const packet: Disconnect = { type: 'disconnect', reasonCode: 0, properties: NONE }
   if (version !== 5 || body.left === 0) return packet
   packet.reasonCode = body.u8()
   if (body.left > 0) packet.properties = readProperties(body, 'disconnect')

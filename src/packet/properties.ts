@@ -42,133 +42,34 @@ interface Wire {
 
 // MQTT 5.0 table 2-4 with the ranges of chapter 3. Binary flags are the numbers 0 and 1.
 export const PROPERTIES = [
-  {
-    id: 0x01,
-    name: 'payloadFormatIndicator',
-    wire: 'byte',
-    in: MESSAGE,
-    max: 1,
-  },
+  { id: 0x01, name: 'payloadFormatIndicator', wire: 'byte', in: MESSAGE, max: 1 },
   { id: 0x02, name: 'messageExpiryInterval', wire: 'u32', in: MESSAGE },
   { id: 0x03, name: 'contentType', wire: 'utf8', in: MESSAGE },
   { id: 0x08, name: 'responseTopic', wire: 'topic', in: MESSAGE },
   { id: 0x09, name: 'correlationData', wire: 'binary', in: MESSAGE },
-  {
-    id: 0x0b,
-    name: 'subscriptionIdentifiers',
-    wire: 'varint',
-    in: ['publish'],
-    many: true,
-    min: 1,
-  },
-  {
-    id: 0x0b,
-    name: 'subscriptionIdentifier',
-    wire: 'varint',
-    in: ['subscribe'],
-    min: 1,
-  },
-  {
-    id: 0x11,
-    name: 'sessionExpiryInterval',
-    wire: 'u32',
-    in: ['connect', 'connack', 'disconnect'],
-  },
+  { id: 0x0b, name: 'subscriptionIdentifiers', wire: 'varint', in: ['publish'], many: true, min: 1 },
+  { id: 0x0b, name: 'subscriptionIdentifier', wire: 'varint', in: ['subscribe'], min: 1 },
+  { id: 0x11, name: 'sessionExpiryInterval', wire: 'u32', in: ['connect', 'connack', 'disconnect'] },
   { id: 0x12, name: 'assignedClientIdentifier', wire: 'utf8', in: ['connack'] },
   { id: 0x13, name: 'serverKeepAlive', wire: 'u16', in: ['connack'] },
-  {
-    id: 0x15,
-    name: 'authenticationMethod',
-    wire: 'utf8',
-    in: ['connect', 'connack', 'auth'],
-  },
-  {
-    id: 0x16,
-    name: 'authenticationData',
-    wire: 'binary',
-    in: ['connect', 'connack', 'auth'],
-  },
-  {
-    id: 0x17,
-    name: 'requestProblemInformation',
-    wire: 'byte',
-    in: ['connect'],
-    max: 1,
-  },
+  { id: 0x15, name: 'authenticationMethod', wire: 'utf8', in: ['connect', 'connack', 'auth'] },
+  { id: 0x16, name: 'authenticationData', wire: 'binary', in: ['connect', 'connack', 'auth'] },
+  { id: 0x17, name: 'requestProblemInformation', wire: 'byte', in: ['connect'], max: 1 },
   { id: 0x18, name: 'willDelayInterval', wire: 'u32', in: ['will'] },
-  {
-    id: 0x19,
-    name: 'requestResponseInformation',
-    wire: 'byte',
-    in: ['connect'],
-    max: 1,
-  },
+  { id: 0x19, name: 'requestResponseInformation', wire: 'byte', in: ['connect'], max: 1 },
   { id: 0x1a, name: 'responseInformation', wire: 'utf8', in: ['connack'] },
-  {
-    id: 0x1c,
-    name: 'serverReference',
-    wire: 'utf8',
-    in: ['connack', 'disconnect'],
-  },
+  { id: 0x1c, name: 'serverReference', wire: 'utf8', in: ['connack', 'disconnect'] },
   { id: 0x1f, name: 'reasonString', wire: 'utf8', in: ANSWERS },
-  {
-    id: 0x21,
-    name: 'receiveMaximum',
-    wire: 'u16',
-    in: ['connect', 'connack'],
-    min: 1,
-  },
-  {
-    id: 0x22,
-    name: 'topicAliasMaximum',
-    wire: 'u16',
-    in: ['connect', 'connack'],
-  },
-  {
-    id: 0x23,
-    name: 'topicAlias',
-    wire: 'u16',
-    in: ['publish'],
-    min: 1,
-    fault: 0x94,
-  },
+  { id: 0x21, name: 'receiveMaximum', wire: 'u16', in: ['connect', 'connack'], min: 1 },
+  { id: 0x22, name: 'topicAliasMaximum', wire: 'u16', in: ['connect', 'connack'] },
+  { id: 0x23, name: 'topicAlias', wire: 'u16', in: ['publish'], min: 1, fault: 0x94 },
   { id: 0x24, name: 'maximumQoS', wire: 'byte', in: ['connack'], max: 1 },
   { id: 0x25, name: 'retainAvailable', wire: 'byte', in: ['connack'], max: 1 },
-  {
-    id: 0x26,
-    name: 'userProperties',
-    wire: 'pair',
-    in: EVERYWHERE,
-    many: true,
-  },
-  {
-    id: 0x27,
-    name: 'maximumPacketSize',
-    wire: 'u32',
-    in: ['connect', 'connack'],
-    min: 1,
-  },
-  {
-    id: 0x28,
-    name: 'wildcardSubscriptionAvailable',
-    wire: 'byte',
-    in: ['connack'],
-    max: 1,
-  },
-  {
-    id: 0x29,
-    name: 'subscriptionIdentifiersAvailable',
-    wire: 'byte',
-    in: ['connack'],
-    max: 1,
-  },
-  {
-    id: 0x2a,
-    name: 'sharedSubscriptionAvailable',
-    wire: 'byte',
-    in: ['connack'],
-    max: 1,
-  },
+  { id: 0x26, name: 'userProperties', wire: 'pair', in: EVERYWHERE, many: true },
+  { id: 0x27, name: 'maximumPacketSize', wire: 'u32', in: ['connect', 'connack'], min: 1 },
+  { id: 0x28, name: 'wildcardSubscriptionAvailable', wire: 'byte', in: ['connack'], max: 1 },
+  { id: 0x29, name: 'subscriptionIdentifiersAvailable', wire: 'byte', in: ['connack'], max: 1 },
+  { id: 0x2a, name: 'sharedSubscriptionAvailable', wire: 'byte', in: ['connack'], max: 1 },
 ] as const satisfies readonly Row[]
 
 type P = (typeof PROPERTIES)[number]
@@ -335,12 +236,7 @@ export function checkProperties(properties: object, bearer: Bearer): void {
   }
 }
 
-const MAXIMUM = {
-  byte: 0xff,
-  u16: 0xffff,
-  u32: 0xffff_ffff,
-  varint: 268_435_455,
-} as const
+const MAXIMUM = { byte: 0xff, u16: 0xffff, u32: 0xffff_ffff, varint: 268_435_455 } as const
 
 function checkValue(row: Row, value: Wire[keyof Wire]): void {
   switch (row.wire) {

@@ -27,12 +27,7 @@ export class Reader {
   }
 
   fail(fault: string, clause: string, reasonCode?: number): MalformedError {
-    const details: Fault = {
-      packet: this.#packet,
-      fault,
-      clause,
-      offset: this.offset + this.#headerLength,
-    }
+    const details: Fault = { packet: this.#packet, fault, clause, offset: this.offset + this.#headerLength }
     if (reasonCode !== undefined) details.reasonCode = reasonCode
     return new MalformedError(details)
   }

@@ -12,13 +12,7 @@ export function decodeSubscribe(flags: number, body: Reader, version: Version): 
   const subscriptions: Subscription[] = []
   while (body.left > 0) subscriptions.push(decodeSubscription(body, version))
   if (subscriptions.length === 0) throw body.fail('no topic filter', 'MQTT-3.8.3-2', 0x82)
-  return {
-    type: 'subscribe',
-    packetId,
-    dup: version === 3 && (flags & 8) !== 0,
-    properties,
-    subscriptions,
-  }
+  return { type: 'subscribe', packetId, dup: version === 3 && (flags & 8) !== 0, properties, subscriptions }
 }
 
 function decodeSubscription(body: Reader, version: Version): Subscription {
@@ -31,13 +25,7 @@ function decodeSubscription(body: Reader, version: Version): Subscription {
   if (reserved !== 0) throw body.fail('reserved subscription options are set', 'MQTT-3.8.3-5')
   if (qos === 3) throw body.fail('requested QoS 3', 'MQTT-3.8.3-4', 0x82)
   if (version !== 5)
-    return {
-      filter,
-      qos: qos as Qos,
-      noLocal: false,
-      retainAsPublished: false,
-      retainHandling: 0,
-    }
+    return { filter, qos: qos as Qos, noLocal: false, retainAsPublished: false, retainHandling: 0 }
   if (retainHandling === 3) throw body.fail('Retain Handling 3', '5.0 §3.8.3.1', 0x82)
   return {
     filter,
@@ -78,13 +66,7 @@ export function decodeUnsubscribe(flags: number, body: Reader, version: Version)
   const filters: string[] = []
   while (body.left > 0) filters.push(decodeFilter(body))
   if (filters.length === 0) throw body.fail('no topic filter', 'MQTT-3.10.3-2', 0x82)
-  return {
-    type: 'unsubscribe',
-    packetId,
-    dup: version === 3 && (flags & 8) !== 0,
-    properties,
-    filters,
-  }
+  return { type: 'unsubscribe', packetId, dup: version === 3 && (flags & 8) !== 0, properties, filters }
 }
 
 export function measureUnsubscribe({ properties, filters }: Unsubscribe, version: Version): number {

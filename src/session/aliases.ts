@@ -19,12 +19,7 @@ export class InboundAliases {
     if (alias === undefined) return topic
     if (alias > this.#maximum) {
       const fault = `Topic Alias ${alias}, at most ${this.#maximum} was allowed`
-      throw new ProtocolError({
-        packet: 'PUBLISH',
-        fault,
-        clause: 'MQTT-3.1.2-26',
-        reasonCode: 0x94,
-      })
+      throw new ProtocolError({ packet: 'PUBLISH', fault, clause: 'MQTT-3.1.2-26', reasonCode: 0x94 })
     }
     if (topic !== '') {
       this.#topics.set(alias, topic)
@@ -73,11 +68,7 @@ export class OutboundAliases {
       while (this.#topics.has(alias)) alias++
     }
     if (this.#topics.get(alias) === topic) {
-      return {
-        ...packet,
-        topic: '',
-        properties: { ...properties, topicAlias: alias },
-      }
+      return { ...packet, topic: '', properties: { ...properties, topicAlias: alias } }
     }
     const before = this.#topics.get(alias)
     if (before !== undefined) this.#aliases.delete(before)

@@ -24,11 +24,7 @@ export type Effect<Tag> =
   /** The broker lost the session: that many messages go out anew, that many have an unknown fate. */
   | { type: 'session-lost'; republished: number; unknown: number }
   /** Subscriptions asked for again after a reconnect were refused. */
-  | {
-      type: 'resubscribe-refused'
-      filters: readonly string[]
-      reasonCodes: readonly number[]
-    }
+  | { type: 'resubscribe-refused'; filters: readonly string[]; reasonCodes: readonly number[] }
   /** Answer with `authenticate`. */
   | { type: 'auth'; packet: Auth }
   /** End the connection, after sending what was asked for. `retry` tells whether connecting again can help. */

@@ -46,21 +46,12 @@ export class Inbound<Tag> {
     this.#open.add(packetId)
     if (this.#open.size > this.#receiveMaximum) {
       const fault = `more than Receive Maximum ${this.#receiveMaximum} messages unacknowledged`
-      throw new ProtocolError({
-        packet: 'PUBLISH',
-        fault,
-        clause: 'MQTT-3.3.4-9',
-        reasonCode: 0x93,
-      })
+      throw new ProtocolError({ packet: 'PUBLISH', fault, clause: 'MQTT-3.3.4-9', reasonCode: 0x93 })
     }
     // Until PUBREL the identifier means the message that was delivered, whatever DUP says [MQTT-4.3.3-10].
     if (qos === 1 || !this.#unreleased.has(packetId)) this.#deliver(packet, topic)
     if (qos === 2) this.#unreleased.add(packetId)
-    this.#owed.push({
-      type: qos === 1 ? 'puback' : 'pubrec',
-      packetId,
-      sequence: this.#delivered,
-    })
+    this.#owed.push({ type: qos === 1 ? 'puback' : 'pubrec', packetId, sequence: this.#delivered })
     this.#acknowledge()
   }
 

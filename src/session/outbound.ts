@@ -123,11 +123,7 @@ export class Outbound<Tag> {
 
   publish(message: Message, tag: Tag, now: number): void {
     const expiry = message.properties.messageExpiryInterval
-    const item = {
-      message,
-      tag,
-      expiresAt: expiry === undefined ? NEVER : now + expiry * 1000,
-    }
+    const item = { message, tag, expiresAt: expiry === undefined ? NEVER : now + expiry * 1000 }
     const mayPass = message.qos === 0 ? this.#waitingQos0 === 0 : this.#waiting.length === 0
     if (this.#limits === undefined || !mayPass || !this.#send(item, now)) {
       this.#waiting.push(item)
@@ -169,12 +165,7 @@ export class Outbound<Tag> {
       })
       return true
     }
-    const packet: Publish = {
-      type: 'publish',
-      dup: false,
-      packetId: 0,
-      ...message,
-    }
+    const packet: Publish = { type: 'publish', dup: false, packetId: 0, ...message }
     const error = this.#refusal(packet)
     if (error !== undefined) {
       this.#sink.settle(tag, { reasonCode: 0, error })
@@ -304,10 +295,7 @@ export class Outbound<Tag> {
     const window = this.#limits?.window ?? 0
     if (this.#quota < window) this.#quota++
     if (flow.owedFirst > 0 || flow.owedComp > 0) {
-      this.#surplus.set(packetId, {
-        first: flow.owedFirst,
-        comp: flow.owedComp,
-      })
+      this.#surplus.set(packetId, { first: flow.owedFirst, comp: flow.owedComp })
     } else {
       this.#ids.release(packetId)
     }
@@ -315,10 +303,7 @@ export class Outbound<Tag> {
     if (mayRefuse && reasonCode >= 0x80) {
       const why = reasonString === undefined ? '' : `: ${reasonString}`
       const message = `broker refused message ${packetId} to '${topic}': ${reasonText(reasonCode)}${why}`
-      const error = new RefusedError('PUBLISH', message, {
-        reasonCode,
-        reasonString,
-      })
+      const error = new RefusedError('PUBLISH', message, { reasonCode, reasonString })
       this.#sink.settle(flow.tag, { reasonCode, error })
     } else {
       this.#sink.settle(flow.tag, reasonCode === 0 ? DONE : { reasonCode })
@@ -409,10 +394,7 @@ export class Outbound<Tag> {
   }
 
   /** The broker no longer knows the session: old identifiers are void, and no message may be passed over in silence. */
-  sessionLost(policy: SessionLossPolicy): {
-    republished: number
-    unknown: number
-  } {
+  sessionLost(policy: SessionLossPolicy): { republished: number; unknown: number } {
     const again: Waiting<Tag>[] = []
     let unknown = 0
     for (const { packet, tag, stage } of this.#flows.values()) {
@@ -421,18 +403,11 @@ export class Outbound<Tag> {
       if (stage === 'released') {
         this.#sink.settle(tag, DONE) // with PUBREC the broker took the message over
       } else if (qos === 1 || policy === 'republish') {
-        again.push({
-          message: { topic, payload, qos, retain, properties },
-          tag,
-          expiresAt: NEVER,
-        })
+        again.push({ message: { topic, payload, qos, retain, properties }, tag, expiresAt: NEVER })
       } else {
         unknown++
         const message = `delivery unknown of a QoS 2 message to '${topic}': the broker lost the session`
-        this.#sink.settle(tag, {
-          reasonCode: 0,
-          error: new ClosedError(message),
-        })
+        this.#sink.settle(tag, { reasonCode: 0, error: new ClosedError(message) })
       }
     }
     this.#flows.clear()
@@ -455,9 +430,5 @@ export class Outbound<Tag> {
 const EMPTY = new Uint8Array(0)
 
 function wrongKind(packet: string, what: string): ProtocolError {
-  return new ProtocolError({
-    packet,
-    fault: `its packet identifier belongs to ${what}`,
-    clause: '5.0 §4.3',
-  })
+  return new ProtocolError({ packet, fault: `its packet identifier belongs to ${what}`, clause: '5.0 §4.3' })
 }

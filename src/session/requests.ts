@@ -63,12 +63,7 @@ export class Requests<Tag> {
   open(resubscribe: boolean, now: number): void {
     this.#open = true
     if (resubscribe) {
-      const again = this.#granted.map((packet) => ({
-        packet,
-        tag: undefined,
-        sentAt: 0,
-        transmissions: 0,
-      }))
+      const again = this.#granted.map((packet) => ({ packet, tag: undefined, sentAt: 0, transmissions: 0 }))
       this.#granted = []
       this.#waiting.unshift(...again)
     }
@@ -141,10 +136,7 @@ export class Requests<Tag> {
   #revoke(filters: readonly string[]): void {
     const keep = ({ filter }: Subscription): boolean => !filters.includes(filter)
     this.#granted = this.#granted
-      .map((packet) => ({
-        ...packet,
-        subscriptions: packet.subscriptions.filter(keep),
-      }))
+      .map((packet) => ({ ...packet, subscriptions: packet.subscriptions.filter(keep) }))
       .filter(({ subscriptions }) => subscriptions.length > 0)
   }
 
@@ -220,9 +212,6 @@ function outcome(
   const why = reasonString === undefined ? '' : ` (${reasonString})`
   const verb = packet.type === 'subscribe' ? 'subscription' : 'unsubscription'
   const message = `broker refused the ${verb} to ${list.join(', ')}${why}`
-  const error = new RefusedError(packetLabel(packet.type), message, {
-    reasonCode: refused,
-    reasonString,
-  })
+  const error = new RefusedError(packetLabel(packet.type), message, { reasonCode: refused, reasonString })
   return { reasonCode: refused, reasonCodes, error }
 }

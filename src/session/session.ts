@@ -192,11 +192,7 @@ export class Session<Tag> {
   fault(error: MqttError & { reasonCode: number }): Effect<Tag>[] {
     if (this.#state === 'idle') return []
     if (this.#options.version === 5) {
-      this.#sink.send({
-        type: 'disconnect',
-        reasonCode: error.reasonCode,
-        properties: NONE,
-      })
+      this.#sink.send({ type: 'disconnect', reasonCode: error.reasonCode, properties: NONE })
     }
     this.#close(error, false)
     return this.#sink.take()
@@ -207,11 +203,7 @@ export class Session<Tag> {
     if (packet.type === 'disconnect') return this.#disconnected(packet)
     if (packet.type !== 'connack') {
       const fault = 'the first packet must be CONNACK'
-      throw new ProtocolError({
-        packet: packetLabel(packet.type),
-        fault,
-        clause: 'MQTT-3.2.0-1',
-      })
+      throw new ProtocolError({ packet: packetLabel(packet.type), fault, clause: 'MQTT-3.2.0-1' })
     }
     const { reasonCode, properties, sessionPresent } = packet
     if (reasonCode !== 0) return this.#refused(packet)
@@ -328,11 +320,7 @@ export class Session<Tag> {
       default: {
         const fault =
           packet.type === 'connack' ? 'a second one on this connection' : 'a server never sends it'
-        throw new ProtocolError({
-          packet: packetLabel(packet.type),
-          fault,
-          clause: 'MQTT-3.2.0-2',
-        })
+        throw new ProtocolError({ packet: packetLabel(packet.type), fault, clause: 'MQTT-3.2.0-2' })
       }
     }
   }
@@ -349,11 +337,7 @@ export class Session<Tag> {
     if (!('properties' in packet) || ['publish', 'connack', 'disconnect'].includes(packet.type)) return
     if ('reasonString' in packet.properties || 'userProperties' in packet.properties) {
       const fault = 'diagnostics although Request Problem Information was 0'
-      throw new ProtocolError({
-        packet: packetLabel(packet.type),
-        fault,
-        clause: 'MQTT-3.1.2-29',
-      })
+      throw new ProtocolError({ packet: packetLabel(packet.type), fault, clause: 'MQTT-3.1.2-29' })
     }
   }
 
@@ -365,22 +349,14 @@ export class Session<Tag> {
   #disconnected({ reasonCode, properties }: Extract<Packet, { type: 'disconnect' }>): void {
     if (properties.sessionExpiryInterval !== undefined) {
       const fault = 'Session Expiry Interval from a server'
-      throw new ProtocolError({
-        packet: 'DISCONNECT',
-        fault,
-        clause: 'MQTT-3.14.2-2',
-      })
+      throw new ProtocolError({ packet: 'DISCONNECT', fault, clause: 'MQTT-3.14.2-2' })
     }
     const { reasonString, serverReference } = properties
     const why = reasonString === undefined ? '' : `: ${reasonString}`
     const where = serverReference === undefined ? '' : `; use ${serverReference}`
     const what = reasonCode === 0 ? 'normal disconnection (0x00)' : reasonText(reasonCode)
     const message = `broker sent DISCONNECT: ${what}${why}${where}`
-    const error = new RefusedError('DISCONNECT', message, {
-      reasonCode,
-      reasonString,
-      serverReference,
-    })
+    const error = new RefusedError('DISCONNECT', message, { reasonCode, reasonString, serverReference })
     this.#close(error, !FINAL_DISCONNECTS.has(reasonCode))
   }
 
@@ -405,15 +381,8 @@ export class Session<Tag> {
     if (method === undefined) throw new UsageError('CONNECT had no Authentication Method') // [MQTT-4.12.0-7]
     const anew = this.#state === 'open' && !this.#reauthenticating
     if (anew) this.#reauthenticating = true
-    const properties = {
-      authenticationMethod: method,
-      authenticationData: data,
-    }
-    this.#sink.send({
-      type: 'auth',
-      reasonCode: anew ? 0x19 : 0x18,
-      properties,
-    })
+    const properties = { authenticationMethod: method, authenticationData: data }
+    this.#sink.send({ type: 'auth', reasonCode: anew ? 0x19 : 0x18, properties })
     return this.#done(now)
   }
 
@@ -444,12 +413,7 @@ export class Session<Tag> {
     }
     // The exact size is only worth its price near the limit.
     if (payload.length > MAX_REMAINING_LENGTH - 1_000_000) {
-      const packet: Publish = {
-        type: 'publish',
-        dup: false,
-        packetId: 1,
-        ...message,
-      }
+      const packet: Publish = { type: 'publish', dup: false, packetId: 1, ...message }
       const over = packetSize(packet, this.#options.version) - 5 - MAX_REMAINING_LENGTH
       if (over > 0) {
         const limit = payload.length - over
