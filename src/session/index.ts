@@ -1,5 +1,6 @@
 // The door of the session layer: the rules of MQTT, (input, now) -> effects.
 
 export type { Effect, Outcome } from './effects.js'
+export type { SessionOptions } from './options.js'
 export type { Message, SessionLossPolicy } from './outbound.js'
-export { Session, type SessionOptions } from './session.js'
+export { Session } from './session.js'
