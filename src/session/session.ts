@@ -31,7 +31,6 @@ import {
   reasonText,
   type Subscription,
   topicFault,
-  type Version,
 } from '../packet/index.js'
 import type { Effect } from './effects.js'
 import { PacketIds } from './ids.js'

@@ -1,0 +1,527 @@
+// A session, a stream and a clock make a client: it dials, reconnects, and moves effects between the session and the
+// connection. Publishing and receiving many messages stays free of promises, events and timers for each of them.
+
+import { randomBytes } from 'node:crypto'
+import {
+  ClosedError,
+  MalformedError,
+  type MqttError,
+  RefusedError,
+  TimeoutError,
+  TransportError,
+} from '../errors.js'
+import { type Connack, NONE, type Packet, type PropertiesOf, type Subscription } from '../packet/index.js'
+import { type Effect, type Outcome, Session, type SessionOptions } from '../session/index.js'
+import { DEFAULT_PORT, DEFAULT_TLS_PORT, dial, parseUrl, type Target } from '../transport/index.js'
+import { backoffMs } from './backoff.js'
+import { Alarm, now } from './clock.js'
+import { Connection } from './connection.js'
+import { Deferred } from './deferred.js'
+import { Inbox } from './inbox.js'
+import type { ClientOptions, Message, Note, PublishOptions, SubscribeOptions } from './options.js'
+
+/** Called once, with the outcome of a publish, subscribe or unsubscribe. */
+export type Settled = (outcome: Outcome) => void
+
+type Phase =
+  | { name: 'idle' }
+  | { name: 'dialling'; abort: AbortController }
+  | { name: 'greeting'; connection: Connection }
+  | { name: 'open'; connection: Connection }
+  /** Waits for what was written, a DISCONNECT perhaps, to leave. */
+  | { name: 'leaving'; connection: Connection }
+  | { name: 'waiting' }
+  | { name: 'closed'; error: MqttError | undefined }
+
+/** How the client ended. */
+export interface Ending {
+  /** Why, if it was not asked to. */
+  error: MqttError | undefined
+  /** Whether the last connection was closed in order: everything left, and the broker closed without a reset. */
+  orderly: boolean
+}
+
+const EMPTY = new Uint8Array(0)
+/** How long our DISCONNECT may take to leave and the broker to close: when all went well, and after a fault. */
+const END_LIMIT_MS = 2_000
+const FAULT_LIMIT_MS = 1_000
+
+export class Client {
+  readonly #options: ClientOptions
+  readonly #session: Session<Settled>
+  readonly #target: Target
+  readonly #attemptAlarm = new Alarm()
+  readonly #sessionAlarm = new Alarm()
+  readonly #inbox: Inbox
+  #phase: Phase = { name: 'idle' }
+  #connack: Connack | undefined
+  /** Failed attempts, or connections that were of no use, in a row. */
+  #attempt = 0
+  #connections = 0
+  #wantsDrain: (() => void)[] = []
+  #wantsDrained: (() => void)[] = []
+  readonly #opening = new Deferred<void>()
+  readonly #ended = new Deferred<Ending>()
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+    const { tls, host = 'localhost' } = options
+    this.#target = {
+      host,
+      port: options.port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT),
+      ...(tls && { tls }),
+    }
+    this.#session = new Session(sessionOptions(options))
+    this.#inbox = new Inbox({
+      pause: () => this.#setReading(false),
+      resume: () => this.#setReading(true),
+      acknowledge: (sequence) => this.#run(this.#session.written(sequence, now())),
+    })
+  }
+
+  /** Makes the first connection. Throws the MqttError that prevented it; there is no second try. */
+  async open(): Promise<this> {
+    this.#dial()
+    const { signal } = this.#options
+    const onAbort = (): void => this.#end(new ClosedError('interrupted while connecting'))
+    signal?.addEventListener('abort', onAbort)
+    if (signal?.aborted) onAbort()
+    try {
+      await this.#opening.promise
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+    return this
+  }
+
+  /** Settles when the client is done for good, by `disconnect` or by an error. */
+  get ended(): Promise<Ending> {
+    return this.#ended.promise
+  }
+
+  get isOpen(): boolean {
+    return this.#phase.name === 'open'
+  }
+
+  /** As sent or, in MQTT 5, as assigned by the broker. */
+  get clientId(): string {
+    return this.#session.clientId
+  }
+
+  /** The broker's latest CONNACK, with what it allows. */
+  get connack(): Connack | undefined {
+    return this.#connack
+  }
+
+  /** QoS 0 messages that had left on a connection which was then lost; the broker may not have read them. */
+  get qos0AtRisk(): number {
+    return this.#session.qos0AtRisk
+  }
+
+  /**
+   * Publishes one message. At QoS 1 and 2 it resolves, with the reason code, when the broker owns the message; at
+   * QoS 0 when the bytes have left. Messages given while there is no connection wait for one. Throws UsageError,
+   * RefusedError or, when its fate will never be known, ClosedError.
+   */
+  publish(
+    topic: string,
+    payload: string | Uint8Array = EMPTY,
+    options: PublishOptions = {},
+  ): Promise<number> {
+    return this.#ask((settled) => this.enqueue(topic, payload, options, settled)).then(
+      ({ reasonCode }) => reasonCode,
+    )
+  }
+
+  /**
+   * Publishes one message of many: no promise is made. Returns false when the next one should wait for `drain`, as
+   * the broker, the network or the send window does not keep up; nothing is refused. The payload must not be changed
+   * afterwards. Throws UsageError.
+   */
+  enqueue(topic: string, payload: string | Uint8Array, options: PublishOptions, settled: Settled): boolean {
+    this.#checkAlive()
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
+    const { qos = 0, retain = false, properties = NONE } = options
+    this.#run(this.#session.publish({ topic, payload: bytes, qos, retain, properties }, settled, now()))
+    return this.writable
+  }
+
+  /** Whether `enqueue` would find room. */
+  get writable(): boolean {
+    if (this.#phase.name !== 'open' || this.#phase.connection.isBehind) return false
+    return this.#session.waiting < (this.#options.maxInFlight ?? 20)
+  }
+
+  /** Calls `listener` once, as soon as the client is `writable` (or has ended). */
+  drain(listener: () => void): void {
+    this.#wantsDrain.push(listener)
+    this.#checkDrain()
+  }
+
+  /** Resolves when every message has been settled. */
+  async drained(): Promise<void> {
+    if (this.#session.inFlight + this.#session.waiting === 0 || this.#phase.name === 'closed') return
+    await new Promise<void>((resolve) => this.#wantsDrained.push(resolve))
+  }
+
+  /**
+   * Subscribes, and after a reconnect again where the broker forgot. Resolves with one reason code for each filter,
+   * the granted QoS or a refusal (0x80 and above). Throws UsageError, TimeoutError or, when all filters are refused,
+   * RefusedError.
+   */
+  async subscribe(
+    filters: string | readonly string[],
+    options: SubscribeOptions = {},
+  ): Promise<readonly number[]> {
+    const {
+      qos = 0,
+      noLocal = false,
+      retainAsPublished = false,
+      retainHandling = 0,
+      properties = NONE,
+    } = options
+    const subscriptions: Subscription[] = (typeof filters === 'string' ? [filters] : filters).map(
+      (filter) => {
+        return { filter, qos, noLocal, retainAsPublished, retainHandling }
+      },
+    )
+    return this.#request((settled) => {
+      this.#run(this.#session.subscribe(subscriptions, properties, settled, now()))
+    })
+  }
+
+  /** Resolves with one reason code for each filter; before MQTT 5 with none. Throws like `subscribe`. */
+  async unsubscribe(
+    filters: string | readonly string[],
+    properties: PropertiesOf<'unsubscribe'> = NONE,
+  ): Promise<readonly number[]> {
+    const list = typeof filters === 'string' ? [filters] : filters
+    return this.#request((settled) => {
+      this.#run(this.#session.unsubscribe(list, properties, settled, now()))
+    })
+  }
+
+  /**
+   * Messages, one by one. Each counts as processed, and is acknowledged to the broker, when the next one is asked
+   * for. There is one reader: a second call throws UsageError. Ends with the client; throws what ended it.
+   */
+  async *messages(): AsyncGenerator<Message, void, undefined> {
+    for await (const batch of this.batches()) {
+      for (const message of batch) {
+        yield message
+        this.acknowledge(message.sequence)
+      }
+    }
+  }
+
+  /** Messages as they came together. Nothing is acknowledged before `acknowledge`. */
+  async *batches(): AsyncGenerator<readonly Message[], void, undefined> {
+    const batches = this.#inbox.read()
+    for (let batch = await batches.next(); batch !== undefined; batch = await batches.next()) yield batch
+    const { error } = await this.ended
+    if (error !== undefined) throw error
+  }
+
+  /**
+   * Hands messages to `listener` as they come together, instead of `messages`. Nothing is acknowledged before
+   * `acknowledge`; when too much is not, the connection is no longer read.
+   */
+  onMessages(listener: (batch: readonly Message[]) => void): void {
+    this.#inbox.listen(listener)
+  }
+
+  /** All messages up to this sequence number are safe: the broker may forget them. */
+  acknowledge(sequence: number): void {
+    this.#inbox.acknowledge(sequence)
+  }
+
+  /** Answers an AUTH packet or begins to authenticate anew; only with an Authentication Method in CONNECT. */
+  authenticate(data: Uint8Array): void {
+    this.#run(this.#session.authenticate(data, now()))
+  }
+
+  /**
+   * Leaves in order; what is not confirmed is settled with a ClosedError. Resolves when the connection is closed,
+   * with true if that happened in order.
+   */
+  async disconnect(reasonCode = 0, properties: PropertiesOf<'disconnect'> = NONE): Promise<boolean> {
+    if (this.#phase.name === 'open') this.#run(this.#session.disconnect(reasonCode, properties))
+    else if (this.#phase.name !== 'closed') this.#end(undefined)
+    return (await this.ended).orderly
+  }
+
+  // --- connecting
+
+  #dial(): void {
+    const { connectTimeoutMs = 30_000, version = 4, properties } = this.#options
+    const abort = new AbortController()
+    this.#phase = { name: 'dialling', abort }
+    this.#attemptAlarm.set(now() + connectTimeoutMs, () => this.#attemptTimedOut(connectTimeoutMs))
+    dial(this.#target, abort.signal).then(
+      (stream) => {
+        if (this.#phase.name !== 'dialling' || this.#phase.abort !== abort) return stream.destroy()
+        const connection = new Connection(stream, version, properties?.maximumPacketSize, {
+          readable: () => this.#read(connection),
+          flushed: (mark) => {
+            const { name } = this.#phase
+            if (this.#isCurrent(connection) || name === 'leaving')
+              this.#run(this.#session.flushed(mark, now()))
+          },
+          closed: (error) => {
+            if (this.#isCurrent(connection)) this.#lost(error, true)
+          },
+        })
+        this.#phase = { name: 'greeting', connection }
+        this.#run(this.#session.connect(now()))
+      },
+      (error: unknown) => {
+        if (this.#phase.name !== 'dialling' || this.#phase.abort !== abort) return
+        if (error instanceof TransportError) this.#lost(error, error.step !== 'tls')
+        else this.#end(error as MqttError)
+      },
+    )
+  }
+
+  #attemptTimedOut(limitMs: number): void {
+    const within = `no answer within ${limitMs / 1000} s`
+    const phase = this.#phase
+    if (phase.name === 'dialling') return phase.abort.abort(new Error(within))
+    if (phase.name !== 'greeting') return
+    const { host, port } = this.#target
+    phase.connection.destroy()
+    this.#lost(new TimeoutError('CONNACK', limitMs, `${host} port ${port} sent no CONNACK: ${within}`), true)
+  }
+
+  #isCurrent(connection: Connection): boolean {
+    const phase = this.#phase
+    return (phase.name === 'open' || phase.name === 'greeting') && phase.connection === connection
+  }
+
+  /** The connection, or the attempt, is over. */
+  #lost(error: MqttError, retry: boolean): void {
+    const wasOpen = this.#phase.name === 'open' || this.#phase.name === 'leaving'
+    this.#attemptAlarm.cancel()
+    this.#sessionAlarm.cancel()
+    this.#phase = { name: 'waiting' }
+    this.#inbox.flush()
+    this.#run(this.#session.lost())
+    const { reconnect = 'always' } = this.#options
+    const may = reconnect === 'always' || (reconnect === 'kept' && this.#session.isKept)
+    const isTls = error instanceof TransportError && error.step === 'tls'
+    if (this.#connections === 0 || !retry || !may || isTls) return this.#end(error)
+    this.#attempt++
+    const delayMs = backoffMs(this.#attempt, Math.random())
+    this.#note({ type: wasOpen ? 'connection-lost' : 'reconnect-failed', error, delayMs })
+    this.#attemptAlarm.set(now() + delayMs, () => this.#dial())
+  }
+
+  #end(error: MqttError | undefined, orderly = false): void {
+    const phase = this.#phase
+    if (phase.name === 'closed') return
+    this.#phase = { name: 'closed', error }
+    if (phase.name === 'dialling') phase.abort.abort(error ?? new ClosedError('interrupted'))
+    if ('connection' in phase) phase.connection.destroy()
+    this.#attemptAlarm.cancel()
+    this.#sessionAlarm.cancel()
+    this.#run(this.#session.lost())
+    this.#run(this.#session.abandon(error))
+    this.#opening.reject(error ?? new ClosedError('the client was closed'))
+    this.#ended.resolve({ error, orderly })
+    this.#inbox.end()
+    this.#checkDrain()
+  }
+
+  // --- moving packets and effects
+
+  #read(connection: Connection): void {
+    if (!this.#isCurrent(connection)) return
+    this.#session.received(now())
+    this.#decode(connection)
+  }
+
+  #decode(connection: Connection): void {
+    try {
+      while (this.#isCurrent(connection) && !this.#inbox.isFull) {
+        const packet = connection.next()
+        if (packet === undefined) break
+        this.#options.onPacket?.('received', packet)
+        this.#run(this.#session.receive(packet, now()))
+      }
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error
+      this.#run(this.#session.fault(error))
+    }
+    this.#inbox.flush()
+  }
+
+  #setReading(reading: boolean): void {
+    const phase = this.#phase
+    this.#session.reading(reading, now())
+    if (phase.name !== 'open') return
+    if (!reading) return phase.connection.pause()
+    // What has been received but not decoded comes first; it may fill the inbox again.
+    this.#decode(phase.connection)
+    if (!this.#inbox.isFull && this.#isCurrent(phase.connection)) phase.connection.resume()
+  }
+
+  #run(effects: readonly Effect<Settled>[]): void {
+    for (const effect of effects) {
+      switch (effect.type) {
+        case 'send':
+          this.#send(effect.packet)
+          break
+        case 'deliver': {
+          const { topic, payload, qos, retain, dup, packetId, properties } = effect.message
+          this.#attempt = 0
+          this.#inbox.push({
+            topic,
+            payload: asBuffer(payload),
+            qos,
+            retain,
+            dup,
+            packetId,
+            properties,
+            sequence: effect.sequence,
+          })
+          break
+        }
+        case 'settle':
+          if (effect.outcome.error === undefined) this.#attempt = 0
+          effect.tag(effect.outcome)
+          break
+        case 'opened':
+          this.#opened(effect.connack, effect.resumed)
+          break
+        case 'close':
+          this.#close(effect.error, effect.retry)
+          break
+        case 'auth':
+          this.#note({ type: 'auth', packet: effect.packet })
+          break
+        default:
+          this.#note(effect)
+      }
+    }
+    this.#sessionAlarm.set(this.#session.wakeAt, this.#onAlarm)
+    if (this.#wantsDrain.length > 0) this.#checkDrain()
+    if (this.#wantsDrained.length > 0 && this.#session.inFlight + this.#session.waiting === 0) {
+      for (const resolve of this.#wantsDrained.splice(0)) resolve()
+    }
+  }
+
+  readonly #onAlarm = (): void => this.#run(this.#session.tick(now()))
+
+  #send(packet: Packet): void {
+    const phase = this.#phase
+    if (phase.name !== 'open' && phase.name !== 'greeting') return
+    phase.connection.send(packet, this.#session.sent)
+    this.#options.onPacket?.('sent', packet)
+  }
+
+  #opened(connack: Connack, resumed: boolean): void {
+    const phase = this.#phase
+    if (phase.name !== 'greeting') return
+    this.#attemptAlarm.cancel()
+    this.#phase = { name: 'open', connection: phase.connection }
+    this.#connack = connack
+    this.#connections++
+    if (this.#connections === 1) this.#opening.resolve()
+    else this.#note({ type: 'reconnected', resumed })
+    if (this.#inbox.isFull) phase.connection.pause()
+  }
+
+  /** The session wants the connection closed, behind what it has sent. */
+  #close(error: MqttError | undefined, retry: boolean): void {
+    const phase = this.#phase
+    if (phase.name !== 'open' && phase.name !== 'greeting') return
+    const { connection } = phase
+    this.#phase = { name: 'leaving', connection }
+    this.#attemptAlarm.cancel()
+    void connection.end(error === undefined ? END_LIMIT_MS : FAULT_LIMIT_MS).then((orderly) => {
+      if (error === undefined) this.#end(undefined, orderly)
+      else this.#lost(error, retry)
+    })
+  }
+
+  #checkDrain(): void {
+    if (this.#wantsDrain.length === 0 || !(this.writable || this.#phase.name === 'closed')) return
+    for (const listener of this.#wantsDrain.splice(0)) listener()
+  }
+
+  #note(note: Note): void {
+    this.#options.onNote?.(note)
+  }
+
+  // --- requests
+
+  #checkAlive(): void {
+    if (this.#phase.name === 'closed')
+      throw new ClosedError('the client is closed', { cause: this.#phase.error })
+  }
+
+  #ask(start: (settled: Settled) => void): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      start((outcome) => (outcome.error === undefined ? resolve(outcome) : reject(outcome.error)))
+    })
+  }
+
+  async #request(start: (settled: Settled) => void): Promise<readonly number[]> {
+    this.#checkAlive()
+    const { reasonCodes = [], error } = await new Promise<Outcome>((resolve) => start(resolve))
+    const allRefused = error instanceof RefusedError && reasonCodes.every((code) => code >= 0x80)
+    if (error !== undefined && (allRefused || reasonCodes.length === 0)) throw error
+    return reasonCodes
+  }
+}
+
+/** Connects to a broker. Throws the MqttError that prevented it. */
+export async function connect(options: ClientOptions): Promise<Client>
+export async function connect(url: string, options?: ClientOptions): Promise<Client>
+export async function connect(where: string | ClientOptions, options: ClientOptions = {}): Promise<Client> {
+  if (typeof where !== 'string') return new Client(where).open()
+  const { tls, ...rest } = parseUrl(where)
+  return new Client({ ...rest, ...(tls && { tls: {} }), ...options }).open()
+}
+
+function sessionOptions(options: ClientOptions): SessionOptions {
+  const { version = 4, will, password, properties } = options
+  return {
+    version,
+    clientId: options.clientId ?? (version === 3 ? randomClientId() : ''),
+    cleanStart: options.cleanStart ?? true,
+    keepAliveSeconds: options.keepAliveSeconds ?? 60,
+    ...(options.userName !== undefined && { userName: options.userName }),
+    ...(password !== undefined && {
+      password: typeof password === 'string' ? Buffer.from(password) : password,
+    }),
+    ...(will !== undefined && {
+      will: {
+        topic: will.topic,
+        payload: typeof will.payload === 'string' ? Buffer.from(will.payload) : (will.payload ?? EMPTY),
+        qos: will.qos ?? 0,
+        retain: will.retain ?? false,
+        properties: will.properties ?? NONE,
+      },
+    }),
+    ...(properties !== undefined && { properties }),
+    tolerateReceiveMaximum: options.tolerateReceiveMaximum ?? false,
+    endSession: options.endSession ?? false,
+    ...(options.maxInFlight !== undefined && { maxInFlight: options.maxInFlight }),
+    retryIntervalMs: options.retryIntervalMs ?? (version === 5 ? 0 : 20_000),
+    onSessionLoss: options.onSessionLoss ?? 'report',
+    automaticAliases: options.automaticAliases ?? false,
+    requestLimitMs: options.requestTimeoutMs ?? 30_000,
+    ackLimitMs: options.ackTimeoutMs ?? 120_000,
+  }
+}
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+
+/** 23 characters, which every server takes: `mosq-` and 18 random letters and digits. */
+function randomClientId(): string {
+  return `mosq-${Array.from(randomBytes(18), (byte) => LETTERS[byte % LETTERS.length]).join('')}`
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

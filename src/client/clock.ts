@@ -1,0 +1,33 @@
+// The only place that tells the time and sets timers.
+
+/** Milliseconds of a steady clock. */
+export function now(): number {
+  return performance.now()
+}
+
+/** One timer that can be set, moved and cancelled. */
+export class Alarm {
+  #timer: NodeJS.Timeout | undefined
+  #at = Number.POSITIVE_INFINITY
+
+  /** Calls `ring` at the time `at` of `now()`, unless an earlier call is due anyway; Infinity cancels. */
+  set(at: number, ring: () => void): void {
+    if (at === Number.POSITIVE_INFINITY) return this.cancel()
+    // A timer that rings too early is cheaper than one that is moved for each packet.
+    if (this.#timer !== undefined && this.#at <= at) return
+    this.cancel()
+    this.#at = at
+    const delay = Math.min(Math.max(0, Math.ceil(at - now())), 2_147_483_647)
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#at = Number.POSITIVE_INFINITY
+      ring()
+    }, delay)
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#at = Number.POSITIVE_INFINITY
+  }
+}

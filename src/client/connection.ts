@@ -1,0 +1,135 @@
+// One live byte stream: chunks in, packets out through `next`, and writes gathered until the end of the turn.
+
+import type { Duplex } from 'node:stream'
+import { ClosedError, type MqttError, TransportError } from '../errors.js'
+import { Decoder, type Packet, type Version, Writer, write } from '../packet/index.js'
+import { isTlsError } from '../transport/index.js'
+import { Alarm, now } from './clock.js'
+
+export interface ConnectionEvents {
+  /** Bytes came: call `next` until it answers undefined. */
+  readable(): void
+  /** The transport has taken everything that was written when `mark` was current. */
+  flushed(mark: number): void
+  /** Once, and last. `error` says why; absent when the broker just closed. */
+  closed(error: MqttError): void
+}
+
+// More than this is not gathered but handed on at once.
+const GATHER_BYTES = 65_536
+
+export class Connection {
+  readonly #stream: Duplex
+  readonly #version: Version
+  readonly #decoder: Decoder
+  readonly #writer = new Writer()
+  readonly #events: ConnectionEvents
+  readonly #alarm = new Alarm()
+  #mark = 0
+  #flushScheduled = false
+  #ended = false
+  #error: Error | undefined
+  #onEnd: ((orderly: boolean) => void) | undefined
+
+  constructor(stream: Duplex, version: Version, maxPacketSize: number | undefined, events: ConnectionEvents) {
+    this.#stream = stream
+    this.#version = version
+    this.#decoder = new Decoder({
+      version,
+      from: 'server',
+      ...(maxPacketSize !== undefined && { maxPacketSize }),
+    })
+    this.#events = events
+    stream.on('data', (chunk: Buffer) => {
+      if (this.#ended) return
+      this.#decoder.push(chunk)
+      events.readable()
+    })
+    stream.on('error', (error: Error) => {
+      this.#error ??= error
+    })
+    stream.on('close', () => this.#closed())
+  }
+
+  /** The next packet that is complete. Throws MalformedError. */
+  next(): Packet | undefined {
+    return this.#ended ? undefined : this.#decoder.next()
+  }
+
+  /** Queues a packet; it leaves at the end of the turn, or at once when much has gathered. `mark` is its number. */
+  send(packet: Packet, mark: number): void {
+    write(this.#writer, packet, this.#version)
+    this.#mark = mark
+    if (this.#writer.pending >= GATHER_BYTES) this.flush()
+    else if (!this.#flushScheduled) {
+      this.#flushScheduled = true
+      queueMicrotask(() => this.flush())
+    }
+  }
+
+  flush(): void {
+    this.#flushScheduled = false
+    if (this.#writer.pending === 0) return
+    const parts = this.#writer.take()
+    const mark = this.#mark
+    const last = parts.length - 1
+    const stream = this.#stream
+    if (last > 0) stream.cork()
+    for (const [at, part] of parts.entries()) {
+      if (at < last) stream.write(part)
+      else stream.write(part, (error) => error == null && this.#events.flushed(mark))
+    }
+    if (last > 0) stream.uncork()
+  }
+
+  /** Whether the transport is behind: hand it no more until `flushed`. */
+  get isBehind(): boolean {
+    return this.#stream.writableNeedDrain || this.#writer.pending >= GATHER_BYTES
+  }
+
+  pause(): void {
+    this.#stream.pause()
+  }
+
+  resume(): void {
+    this.#stream.resume()
+  }
+
+  /**
+   * Ends in order: everything written leaves, then our side is closed, then the broker's is awaited for `limitMs`.
+   * Tells whether the broker closed too, without a reset that would show unread bytes.
+   */
+  end(limitMs: number): Promise<boolean> {
+    this.flush()
+    this.#ended = true
+    return new Promise((resolve) => {
+      this.#onEnd = resolve
+      this.#stream.end()
+      this.#stream.resume() // what still comes is discarded, so that the broker's end is seen
+      this.#alarm.set(now() + limitMs, () => this.#stream.destroy())
+      if (this.#stream.destroyed) this.#closed()
+    })
+  }
+
+  destroy(): void {
+    this.#ended = true
+    this.#stream.destroy()
+  }
+
+  #closed(): void {
+    this.#alarm.cancel()
+    const orderly = this.#error === undefined && this.#stream.readableEnded
+    this.#onEnd?.(orderly)
+    this.#onEnd = undefined
+    this.#events.closed(closeReason(this.#error, this.#decoder.buffered))
+  }
+}
+
+function closeReason(error: Error | undefined, buffered: number): MqttError {
+  if (error === undefined) {
+    const middle = buffered > 0 ? ` in the middle of a packet (${buffered} bytes of it came)` : ''
+    return new ClosedError(`connection closed by the broker${middle}`)
+  }
+  if (isTlsError(error)) return new TransportError('tls', `TLS failed: ${error.message}`, { cause: error })
+  return new ClosedError(`connection lost: ${error.message}`, { cause: error })
+}

@@ -1,0 +1,15 @@
+// A promise that is settled from outside.
+
+export class Deferred<T> {
+  readonly promise: Promise<T>
+  resolve!: (value: T) => void
+  reject!: (error: Error) => void
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+    this.promise.catch(() => {}) // a rejection nobody waits for is not an accident
+  }
+}

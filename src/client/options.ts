@@ -1,0 +1,105 @@
+// What a client is set up with.
+
+import type { MqttError } from '../errors.js'
+import type { Auth, Packet, PropertiesOf, Qos, Version } from '../packet/index.js'
+import type { SessionLossPolicy } from '../session/index.js'
+import type { TlsSettings } from '../transport/index.js'
+
+export interface WillOptions {
+  topic: string
+  payload?: string | Uint8Array
+  qos?: Qos
+  retain?: boolean
+  properties?: PropertiesOf<'will'>
+}
+
+export interface ClientOptions {
+  /** Default `localhost`. */
+  host?: string
+  /** Default 1883, with `tls` 8883. */
+  port?: number
+  /** Present, even if empty: TLS. */
+  tls?: TlsSettings
+  /** Protocol level: 3 is MQTT 3.1, 4 (the default) is MQTT 3.1.1, 5 is MQTT 5.0. */
+  version?: Version
+  /** Default empty, so that the broker chooses; in MQTT 3.1 a random one. */
+  clientId?: string
+  /** Default true. Called Clean Session before MQTT 5. */
+  cleanStart?: boolean
+  /** 0 to 65,535, default 60; 0 turns pings off. */
+  keepAliveSeconds?: number
+  userName?: string
+  password?: string | Uint8Array
+  will?: WillOptions
+  /** Of CONNECT, in MQTT 5. */
+  properties?: PropertiesOf<'connect'>
+  /** Do not hold the broker to the Receive Maximum in `properties`. */
+  tolerateReceiveMaximum?: boolean
+  /** End an MQTT 5 session with the last DISCONNECT, whatever its expiry interval. */
+  endSession?: boolean
+  /** Unacknowledged QoS 1 and 2 messages at a time, 1 to 65,535. Default 20, or what an MQTT 5 broker allows. */
+  maxInFlight?: number
+  /** MQTT 3.1 and 3.1.1: send again what was not acknowledged for that long on a live connection. Default 20,000; 0: never. */
+  retryIntervalMs?: number
+  /** What becomes of QoS 2 messages of unknown fate when the broker lost the session. Default `report`. */
+  onSessionLoss?: SessionLossPolicy
+  /** Use topic aliases towards an MQTT 5 broker that offers them. Default false. */
+  automaticAliases?: boolean
+  /** Whether to connect again after a loss: always (the default), only where the session is kept, or never. */
+  reconnect?: 'always' | 'kept' | 'never'
+  /** Limit for lookup, TCP, TLS and CONNACK together. Default 30,000. */
+  connectTimeoutMs?: number
+  /** Limit for SUBACK and UNSUBACK. Default 30,000. */
+  requestTimeoutMs?: number
+  /** Longest time without any acknowledgement while messages are in flight. Default 120,000; Infinity: none. */
+  ackTimeoutMs?: number
+  /** Ends the first attempt to connect. */
+  signal?: AbortSignal
+  /** Sees each packet as it is sent or when it has been received. Must not change it. */
+  onPacket?: (direction: 'sent' | 'received', packet: Packet) => void
+  /** Told of what a user may want to know. */
+  onNote?: (note: Note) => void
+}
+
+export type Note =
+  /** `delayMs` until the next attempt. */
+  | { type: 'connection-lost'; error: MqttError; delayMs: number }
+  | { type: 'reconnect-failed'; error: MqttError; delayMs: number }
+  | { type: 'reconnected'; resumed: boolean }
+  | { type: 'session-lost'; republished: number; unknown: number }
+  /** Enhanced authentication: answer with `authenticate`. */
+  | { type: 'auth'; packet: Auth }
+  | { type: 'resubscribe-refused'; filters: readonly string[]; reasonCodes: readonly number[] }
+
+export interface PublishOptions {
+  /** Default 0. */
+  qos?: Qos
+  retain?: boolean
+  properties?: PropertiesOf<'publish'>
+}
+
+export interface SubscribeOptions {
+  /** Greatest QoS wanted, default 0. */
+  qos?: Qos
+  /** This and the rest: MQTT 5. */
+  noLocal?: boolean
+  retainAsPublished?: boolean
+  retainHandling?: 0 | 1 | 2
+  properties?: PropertiesOf<'subscribe'>
+}
+
+/** A message from the broker. */
+export interface Message {
+  topic: string
+  payload: Buffer
+  /** QoS it came with. */
+  qos: Qos
+  retain: boolean
+  dup: boolean
+  /** 0 at QoS 0. */
+  packetId: number
+  /** Empty before MQTT 5. */
+  properties: PropertiesOf<'publish'>
+  /** Counts the messages of this client; for `acknowledge`. */
+  sequence: number
+}

@@ -1,0 +1,17 @@
+// The library: `import { connect } from 'mqtt-tools'`.
+
+export * from './client/index.js'
+export {
+  ClosedError,
+  MalformedError,
+  MqttError,
+  ProtocolError,
+  RefusedError,
+  TimeoutError,
+  TransportError,
+  UsageError,
+} from './errors.js'
+export type { PropertiesOf, Qos, Version, Will } from './packet/index.js'
+export { filterFault, matches, reasonText, topicFault } from './packet/index.js'
+export type { Outcome, SessionLossPolicy } from './session/index.js'
+export type { TlsSettings } from './transport/index.js'
