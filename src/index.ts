@@ -1,6 +1,16 @@
 // The library: `import { connect } from 'mqtt-tools'`.
 
-export * from './client/index.js'
+export type {
+  ClientOptions,
+  Ending,
+  Message,
+  Note,
+  PublishOptions,
+  Settled,
+  SubscribeOptions,
+  WillOptions,
+} from './client/index.js'
+export { type Client, connect } from './client/index.js'
 export {
   ClosedError,
   MalformedError,

@@ -15,7 +15,7 @@ import { type Effect, type Outcome, Session, type SessionOptions } from '../sess
 import { DEFAULT_PORT, DEFAULT_TLS_PORT, dial, parseUrl, type Target } from '../transport/index.js'
 import { backoffMs } from './backoff.js'
 import { Alarm, now } from './clock.js'
-import { Connection } from './connection.js'
+import { type Closing, Connection } from './connection.js'
 import { Deferred } from './deferred.js'
 import { Inbox } from './inbox.js'
 import type { ClientOptions, Message, Note, PublishOptions, SubscribeOptions } from './options.js'
@@ -37,8 +37,8 @@ type Phase =
 export interface Ending {
   /** Why, if it was not asked to. */
   error: MqttError | undefined
-  /** Whether the last connection was closed in order: everything left, and the broker closed without a reset. */
-  orderly: boolean
+  /** How the last connection closed after our DISCONNECT; absent where there was none. */
+  closing?: Closing
 }
 
 const EMPTY = new Uint8Array(0)
@@ -241,13 +241,12 @@ export class Client {
   }
 
   /**
-   * Leaves in order; what is not confirmed is settled with a ClosedError. Resolves when the connection is closed,
-   * with true if that happened in order.
+   * Leaves in order; what is not confirmed is settled with a ClosedError. Resolves when the connection is closed.
    */
-  async disconnect(reasonCode = 0, properties: PropertiesOf<'disconnect'> = NONE): Promise<boolean> {
+  async disconnect(reasonCode = 0, properties: PropertiesOf<'disconnect'> = NONE): Promise<Ending> {
     if (this.#phase.name === 'open') this.#run(this.#session.disconnect(reasonCode, properties))
     else if (this.#phase.name !== 'closed') this.#end(undefined)
-    return (await this.ended).orderly
+    return this.ended
   }
 
   // --- connecting
@@ -315,7 +314,7 @@ export class Client {
     this.#attemptAlarm.set(now() + delayMs, () => this.#dial())
   }
 
-  #end(error: MqttError | undefined, orderly = false): void {
+  #end(error: MqttError | undefined, closing?: Closing): void {
     const phase = this.#phase
     if (phase.name === 'closed') return
     this.#phase = { name: 'closed', error }
@@ -323,10 +322,10 @@ export class Client {
     if ('connection' in phase) phase.connection.destroy()
     this.#attemptAlarm.cancel()
     this.#sessionAlarm.cancel()
-    this.#run(this.#session.lost())
+    this.#run(this.#session.lost(closing === 'closed' || closing === 'timeout'))
     this.#run(this.#session.abandon(error))
     this.#opening.reject(error ?? new ClosedError('the client was closed'))
-    this.#ended.resolve({ error, orderly })
+    this.#ended.resolve({ error, ...(closing && { closing }) })
     this.#inbox.end()
     this.#checkDrain()
   }
@@ -437,8 +436,8 @@ export class Client {
     const { connection } = phase
     this.#phase = { name: 'leaving', connection }
     this.#attemptAlarm.cancel()
-    void connection.end(error === undefined ? END_LIMIT_MS : FAULT_LIMIT_MS).then((orderly) => {
-      if (error === undefined) this.#end(undefined, orderly)
+    void connection.end(error === undefined ? END_LIMIT_MS : FAULT_LIMIT_MS).then((closing) => {
+      if (error === undefined) this.#end(undefined, closing)
       else this.#lost(error, retry)
     })
   }

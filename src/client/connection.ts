@@ -29,7 +29,8 @@ export class Connection {
   #flushScheduled = false
   #ended = false
   #error: Error | undefined
-  #onEnd: ((orderly: boolean) => void) | undefined
+  #onEnd: ((how: Closing) => void) | undefined
+  #timedOut = false
 
   constructor(stream: Duplex, version: Version, maxPacketSize: number | undefined, events: ConnectionEvents) {
     this.#stream = stream
@@ -97,16 +98,18 @@ export class Connection {
 
   /**
    * Ends in order: everything written leaves, then our side is closed, then the broker's is awaited for `limitMs`.
-   * Tells whether the broker closed too, without a reset that would show unread bytes.
    */
-  end(limitMs: number): Promise<boolean> {
+  end(limitMs: number): Promise<Closing> {
     this.flush()
     this.#ended = true
     return new Promise((resolve) => {
       this.#onEnd = resolve
       this.#stream.end()
       this.#stream.resume() // what still comes is discarded, so that the broker's end is seen
-      this.#alarm.set(now() + limitMs, () => this.#stream.destroy())
+      this.#alarm.set(now() + limitMs, () => {
+        this.#timedOut = true
+        this.#stream.destroy()
+      })
       if (this.#stream.destroyed) this.#closed()
     })
   }
@@ -116,14 +119,22 @@ export class Connection {
     this.#stream.destroy()
   }
 
+  #wasReset(): boolean {
+    // A broker that closes without reading the close_notify of TLS resets too, though it has read all else.
+    const harmless = 'encrypted' in this.#stream && this.#stream.writableFinished
+    return this.#error !== undefined && !harmless
+  }
+
   #closed(): void {
     this.#alarm.cancel()
-    const orderly = this.#error === undefined && this.#stream.readableEnded
-    this.#onEnd?.(orderly)
+    this.#onEnd?.(this.#timedOut ? 'timeout' : this.#wasReset() ? 'reset' : 'closed')
     this.#onEnd = undefined
     this.#events.closed(closeReason(this.#error, this.#decoder.buffered))
   }
 }
+
+/** How an ended connection closed: by both sides, not by the broker in time, or by a reset, which shows unread bytes. */
+export type Closing = 'closed' | 'timeout' | 'reset'
 
 function closeReason(error: Error | undefined, buffered: number): MqttError {
   if (error === undefined) {

@@ -1,6 +1,7 @@
-// The door of the client layer, and what `import { connect } from 'mqtt-tools'` gives.
+// The door of the client layer.
 
 export { Client, connect, type Ending, type Settled } from './client.js'
+export { Alarm, now } from './clock.js'
 export type {
   ClientOptions,
   Message,

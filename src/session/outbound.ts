@@ -371,11 +371,11 @@ export class Outbound<Tag> {
   }
 
   /** The connection is gone. QoS 0 messages that had not left are lost with it [MQTT-4.3.1-1]. */
-  lost(): void {
-    this.#qos0Lost += this.#qos0Sent - this.#qos0Proved
+  lost(inOrder: boolean): void {
+    if (!inOrder) this.#qos0Lost += this.#qos0Sent - this.#qos0Proved
     for (const { tag, flow } of this.#unflushed.clear()) {
       if (flow !== undefined) continue
-      this.#qos0Lost--
+      if (!inOrder) this.#qos0Lost--
       const error = new ClosedError('connection lost before the QoS 0 message had left')
       this.#sink.settle(tag as Tag, { reasonCode: 0, error })
     }

@@ -498,10 +498,13 @@ export class Session<Tag> {
     return this.#done(now)
   }
 
-  /** The connection is gone, for whatever reason. Outcomes of QoS 0 messages that had not left follow. */
-  lost(): Effect<Tag>[] {
+  /**
+   * The connection is gone, for whatever reason; `inOrder` if it was closed behind our DISCONNECT. Outcomes of QoS 0
+   * messages that had not left follow.
+   */
+  lost(inOrder = false): Effect<Tag>[] {
     this.#state = 'idle'
-    this.#outbound.lost()
+    this.#outbound.lost(inOrder)
     this.#inbound.lost()
     this.#requests.lost()
     return this.#sink.take()

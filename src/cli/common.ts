@@ -1,0 +1,90 @@
+// What the programs have in common: words to settings, connecting, and what a connection has to tell.
+
+import { type Client, type ClientOptions, connect, type Note } from '../client/index.js'
+import { UsageError } from '../errors.js'
+import { type Packet, reasonText, type Version } from '../packet/index.js'
+import { EXIT, Reporter } from './exit.js'
+import { parse } from './flags/parse.js'
+import type { Given, Program } from './flags/table.js'
+import type { Io } from './io.js'
+import { checkTogether } from './settings.js'
+import { VERSION } from './version.js'
+
+/**
+ * Reads the command line, then runs `body`. Everything a program can throw ends here, in one line and a status;
+ * `check` adds what the program demands of its own options.
+ */
+export async function runProgram(
+  program: Program,
+  argv: readonly string[],
+  io: Io,
+  check: (given: Given) => void,
+  body: (given: Given, reporter: Reporter) => Promise<number>,
+): Promise<number> {
+  const reporter = new Reporter(program, io)
+  let given: Given
+  try {
+    given = parse(program, argv)
+    if (given.showVersion) return await print(io, `${program} ${VERSION}\n`)
+    if (given.help) return await print(io, `${await (await import('./flags/help.js')).helpText(program)}\n`)
+    checkTogether(given)
+    check(given)
+  } catch (error) {
+    return error instanceof UsageError ? reporter.usage(error) : reporter.error(error)
+  }
+  reporter.quiet = given.quiet ?? false
+  try {
+    return await body(given, reporter)
+  } catch (error) {
+    return reporter.error(error)
+  }
+}
+
+function print(io: Io, text: string): Promise<number> {
+  return new Promise((resolve) => io.write(Buffer.from(text), () => resolve(EXIT.ok)))
+}
+
+/** Connects, with -d and the notes of the connection going to `reporter`. Throws MqttError. */
+export async function open(options: ClientOptions, given: Given, reporter: Reporter): Promise<Client> {
+  const { version = 4 } = options
+  if (options.tls?.insecure) reporter.warn('--insecure: the certificate of the broker is not checked')
+  const trace = given.debug ? await tracer(reporter, version) : undefined
+  return connect({
+    ...options,
+    ...(trace && { onPacket: trace }),
+    onNote: (note) => tell(note, given, reporter),
+  })
+}
+
+async function tracer(reporter: Reporter, version: Version): Promise<NonNullable<ClientOptions['onPacket']>> {
+  const { traceLine } = await import('./trace.js')
+  let who = ''
+  return (direction: 'sent' | 'received', packet: Packet) => {
+    if (packet.type === 'connect') who = packet.clientId
+    if (packet.type === 'connack') who = packet.properties.assignedClientIdentifier ?? who
+    reporter.trace(direction, traceLine(who, direction, packet, version))
+  }
+}
+
+function tell(note: Note, given: Given, reporter: Reporter): void {
+  switch (note.type) {
+    case 'connection-lost':
+      return reporter.note(`${note.error.message}; connecting again in ${(note.delayMs / 1000).toFixed(1)} s`)
+    case 'reconnect-failed':
+      if (given.debug)
+        reporter.note(`${note.error.message}; next try in ${(note.delayMs / 1000).toFixed(1)} s`)
+      return
+    case 'reconnected':
+      return reporter.note(`connected again${note.resumed ? ', session resumed' : ''}`)
+    case 'session-lost':
+      return reporter.warn(
+        `the broker lost the session: ${note.republished} unconfirmed message(s) sent anew, ${note.unknown} of unknown fate`,
+      )
+    case 'resubscribe-refused':
+      return reporter.warn(
+        `the broker no longer grants ${note.filters.map((filter, at) => `'${filter}': ${reasonText(note.reasonCodes[at] ?? 0x80)}`).join(', ')}`,
+      )
+    case 'auth':
+      return
+  }
+}

@@ -1,0 +1,111 @@
+// Errors to one line on stderr and a fixed exit status. The statuses are those of mosquitto 2.1.
+
+import { Chalk } from 'chalk'
+import {
+  ClosedError,
+  MalformedError,
+  MqttError,
+  ProtocolError,
+  RefusedError,
+  TimeoutError,
+  TransportError,
+  UsageError,
+} from '../errors.js'
+import type { Io } from './io.js'
+
+export const EXIT = {
+  ok: 0,
+  /** Misuse, unreadable files, and every failure to connect before MQTT begins. */
+  failure: 1,
+  protocol: 2,
+  disconnected: 4,
+  lost: 7,
+  tls: 8,
+  payloadTooLarge: 9,
+  keepAlive: 19,
+  malformed: 21,
+  qosNotSupported: 24,
+  packetTooLarge: 25,
+  timedOut: 27,
+  interrupted: 255,
+} as const
+
+/** The exit status that an error stands for, or undefined for one that is no error of the world. */
+export function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof MqttError)) return undefined
+  if (error.code === 'QOS_NOT_SUPPORTED') return EXIT.qosNotSupported
+  if (error.code === 'PACKET_TOO_LARGE') return EXIT.packetTooLarge
+  if (error.code === 'PAYLOAD_TOO_LARGE') return EXIT.payloadTooLarge
+  if (error instanceof UsageError) return EXIT.failure
+  if (error instanceof TransportError) return error.step === 'tls' ? EXIT.tls : EXIT.failure
+  if (error instanceof TimeoutError) return EXIT.keepAlive
+  if (error instanceof MalformedError || error instanceof ProtocolError) {
+    return error.reasonCode === 0x81 ? EXIT.malformed : EXIT.protocol
+  }
+  if (error instanceof RefusedError) {
+    // CONNACK codes pass through, as do refusals of publishes and subscriptions; a DISCONNECT below 0x80 is no refusal.
+    return error.packet === 'DISCONNECT' && error.reasonCode < 0x80 ? EXIT.disconnected : error.reasonCode
+  }
+  if (error instanceof ClosedError) return EXIT.lost
+  return EXIT.failure
+}
+
+/** Speaks to the user on stderr, one line at a time. */
+export class Reporter {
+  readonly #program: string
+  readonly #io: Io
+  readonly #chalk: InstanceType<typeof Chalk>
+  quiet = false
+
+  constructor(program: string, io: Io) {
+    this.#program = program
+    this.#io = io
+    this.#chalk = new Chalk({ level: io.colour ? 1 : 0 })
+  }
+
+  /** Something failed. Returns its exit status; the line is left out under --quiet. */
+  error(error: unknown): number {
+    const status = statusOf(error)
+    if (status === undefined) {
+      // A fault of ours: the stack is what helps, and nothing may hide it.
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      this.#io.complain(`${this.#program}: this is a bug in ${this.#program}: ${text}`)
+      return EXIT.failure
+    }
+    if (!this.quiet) this.#say(this.#chalk.red('error:'), (error as MqttError).message)
+    return status
+  }
+
+  /** An error in the command line, which --quiet does not silence. */
+  usage(error: UsageError): number {
+    this.#say(this.#chalk.red('error:'), error.message)
+    this.#io.complain(`Try '${this.#program} --help'.`)
+    return EXIT.failure
+  }
+
+  warn(text: string): void {
+    if (!this.quiet) this.#say(this.#chalk.yellow('warning:'), text)
+  }
+
+  note(text: string): void {
+    if (!this.quiet) this.#io.complain(`${this.#program}: ${oneLine(text)}`)
+  }
+
+  /** A line of -d. */
+  trace(direction: 'sent' | 'received', text: string): void {
+    const paint = direction === 'sent' ? this.#chalk.cyan : this.#chalk.green
+    this.#io.complain(paint(oneLine(text)))
+  }
+
+  #say(kind: string, text: string): void {
+    this.#io.complain(`${this.#program}: ${kind} ${oneLine(text)}`)
+  }
+}
+
+/** What a broker puts into a reason string must not move the cursor or begin a second line. */
+function oneLine(text: string): string {
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
+}

@@ -1,0 +1,31 @@
+// The text of --help, laid out by yargs from the flag table. Loaded only when asked for.
+
+import yargs from 'yargs'
+import { flagsOf } from './index.js'
+import { GROUPS, type Program } from './table.js'
+
+const USAGE: Record<Program, string> = {
+  'mqtt-pub':
+    'Publish messages to an MQTT broker.\n\nUsage: $0 -t TOPIC {-m TEXT | -n | -f FILE | -s | -l} [options]',
+  'mqtt-sub':
+    'Subscribe to topics of an MQTT broker and print the messages.\n\nUsage: $0 -t FILTER [options]',
+}
+
+export async function helpText(program: Program): Promise<string> {
+  const flags = flagsOf(program)
+  const builder = yargs([])
+    .scriptName(program)
+    .usage(USAGE[program])
+    .help(false)
+    .version(false)
+    .wrap(null)
+    .epilogue(`The manual page has more: man ${program}`)
+  for (const [group, title] of Object.entries(GROUPS)) {
+    for (const { long, short, value, brief } of flags.filter((flag) => flag.group === group)) {
+      const name = `${long ?? short}${value === undefined ? '' : ` ${value}`}`
+      builder.option(name, { ...(long && short && { alias: short }), describe: brief, group: `${title}:` })
+    }
+  }
+  // yargs takes a name of more than one letter, the value's included, for a long one.
+  return (await builder.getHelp()).replace(/^ {6}--(\w .*?) {2}/gm, '  -$1       ')
+}

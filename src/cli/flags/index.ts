@@ -1,0 +1,12 @@
+// All flags, in the order of help and manual.
+
+import { CONNECTION_FLAGS } from './connection.js'
+import { MESSAGE_FLAGS } from './message.js'
+import { OUTPUT_FLAGS } from './output.js'
+import type { Flag, Program } from './table.js'
+
+export const FLAGS: readonly Flag[] = [...MESSAGE_FLAGS, ...OUTPUT_FLAGS, ...CONNECTION_FLAGS]
+
+export function flagsOf(program: Program): readonly Flag[] {
+  return FLAGS.filter(({ on }) => on.includes(program))
+}

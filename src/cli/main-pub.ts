@@ -1,0 +1,6 @@
+// What bin/mqtt-pub runs.
+
+import { run } from './io.js'
+import { main } from './pub.js'
+
+void run(main)
