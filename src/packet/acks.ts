@@ -31,7 +31,7 @@ export function measureAck({ reasonCode, properties }: Ack, version: Version): n
 export function encodeAck(out: Writer, packet: Ack, version: Version): void {
   const { number, flags } = packetRow(packet.type)
   const length = measureAck(packet, version)
-  out.begin((number << 4) | flags | (packet.dup && version === 3 ? 8 : 0), length)
+  out.begin((number << 4) | flags | (packet.dup && packet.type === 'pubrel' && version === 3 ? 8 : 0), length)
   out.u16(packet.packetId)
   if (length === 2) return
   out.u8(packet.reasonCode)

@@ -9,6 +9,8 @@ import type { Packet, Version } from './types.js'
 import { MAX_REMAINING_LENGTH, varintLength } from './writer.js'
 
 const EMPTY = Buffer.alloc(0)
+/** Longest fixed header. */
+const HEADER_BYTES = 5
 
 export interface DecoderOptions {
   version: Version
@@ -59,20 +61,22 @@ export class Decoder {
     const at = this.#at
     const left = this.#chunk.length - at
     if (left === 0) return undefined
-    if (this.#readHeader(this.#chunk, at, this.#chunk.length) && this.#frameLength <= left) {
+    const known = this.#readHeader(this.#chunk, at, this.#chunk.length)
+    if (known && this.#frameLength <= left) {
       this.#at = at + this.#frameLength
       return this.#decode(this.#chunk, at)
     }
-    this.#collect(left)
+    this.#collect(left, known ? this.#frameLength : HEADER_BYTES)
     return undefined
   }
 
   #nextFromPartial(): Packet | undefined {
     while (!this.#readHeader(this.#partial, 0, this.#partialLength)) {
       if (this.#at === this.#chunk.length) return undefined
-      this.#collect(1)
+      this.#collect(1, HEADER_BYTES)
     }
-    this.#collect(Math.min(this.#frameLength - this.#partialLength, this.#chunk.length - this.#at))
+    const missing = Math.min(this.#frameLength - this.#partialLength, this.#chunk.length - this.#at)
+    this.#collect(missing, this.#frameLength)
     if (this.#partialLength < this.#frameLength) return undefined
     const bytes = this.#partial
     this.#partial = EMPTY // it belongs to the packet's views now
@@ -80,11 +84,14 @@ export class Decoder {
     return this.#decode(bytes, 0)
   }
 
-  /** Moves `length` bytes from the chunk to the partial packet. Doubling keeps the copying linear. */
-  #collect(length: number): void {
+  /**
+   * Moves `length` bytes from the chunk to the partial packet, which will not need more than `enough`. Doubling what
+   * has truly arrived keeps the copying linear.
+   */
+  #collect(length: number, enough: number): void {
     const needed = this.#partialLength + length
     if (needed > this.#partial.length) {
-      const bytes = Buffer.allocUnsafe(Math.max(needed, 2 * this.#partialLength, 64))
+      const bytes = Buffer.allocUnsafe(Math.max(needed, Math.min(2 * needed, enough)))
       this.#partial.copy(bytes, 0, 0, this.#partialLength)
       this.#partial = bytes
     }
