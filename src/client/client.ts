@@ -160,7 +160,7 @@ export class Client {
 
   /** Resolves when every message has been settled. */
   async drained(): Promise<void> {
-    if (this.#session.inFlight + this.#session.waiting === 0 || this.#phase.name === 'closed') return
+    if (this.#session.unsettled === 0 || this.#phase.name === 'closed') return
     await new Promise<void>((resolve) => this.#wantsDrained.push(resolve))
   }
 
@@ -403,7 +403,7 @@ export class Client {
     }
     this.#sessionAlarm.set(this.#session.wakeAt, this.#onAlarm)
     if (this.#wantsDrain.length > 0) this.#checkDrain()
-    if (this.#wantsDrained.length > 0 && this.#session.inFlight + this.#session.waiting === 0) {
+    if (this.#wantsDrained.length > 0 && this.#session.unsettled === 0) {
       for (const resolve of this.#wantsDrained.splice(0)) resolve()
     }
   }

@@ -5,11 +5,12 @@ import { ClosedError, type MqttError, TransportError } from '../errors.js'
 import { Decoder, type Packet, type Version, Writer, write } from '../packet/index.js'
 import { isTlsError } from '../transport/index.js'
 import { Alarm, now } from './clock.js'
+import { Outflow } from './outflow.js'
 
 export interface ConnectionEvents {
   /** Bytes came: call `next` until it answers undefined. */
   readable(): void
-  /** The transport has taken everything that was written when `mark` was current. */
+  /** The transport has taken bytes: all packets up to number `mark`, or only a part of one if it is 0. */
   flushed(mark: number): void
   /** Once, and last. `error` says why; absent when the broker just closed. */
   closed(error: MqttError): void
@@ -23,6 +24,7 @@ export class Connection {
   readonly #version: Version
   readonly #decoder: Decoder
   readonly #writer = new Writer()
+  readonly #outflow: Outflow
   readonly #events: ConnectionEvents
   readonly #alarm = new Alarm()
   #mark = 0
@@ -30,6 +32,7 @@ export class Connection {
   #ended = false
   #error: Error | undefined
   #onEnd: ((how: Closing) => void) | undefined
+  #endLimitMs = 0
   #timedOut = false
 
   constructor(stream: Duplex, version: Version, maxPacketSize: number | undefined, events: ConnectionEvents) {
@@ -41,6 +44,10 @@ export class Connection {
       ...(maxPacketSize !== undefined && { maxPacketSize }),
     })
     this.#events = events
+    this.#outflow = new Outflow(stream, (mark) => {
+      this.#progress()
+      events.flushed(mark)
+    })
     stream.on('data', (chunk: Buffer) => {
       if (this.#ended) return
       this.#decoder.push(chunk)
@@ -71,21 +78,12 @@ export class Connection {
   flush(): void {
     this.#flushScheduled = false
     if (this.#writer.pending === 0) return
-    const parts = this.#writer.take()
-    const mark = this.#mark
-    const last = parts.length - 1
-    const stream = this.#stream
-    if (last > 0) stream.cork()
-    for (const [at, part] of parts.entries()) {
-      if (at < last) stream.write(part)
-      else stream.write(part, (error) => error == null && this.#events.flushed(mark))
-    }
-    if (last > 0) stream.uncork()
+    this.#outflow.push(this.#writer.take(), this.#mark)
   }
 
   /** Whether the transport is behind: hand it no more until `flushed`. */
   get isBehind(): boolean {
-    return this.#stream.writableNeedDrain || this.#writer.pending >= GATHER_BYTES
+    return this.#outflow.pending + this.#writer.pending >= GATHER_BYTES
   }
 
   pause(): void {
@@ -97,20 +95,28 @@ export class Connection {
   }
 
   /**
-   * Ends in order: everything written leaves, then our side is closed, then the broker's is awaited for `limitMs`.
+   * Ends in order: everything written leaves, then our side is closed, then the broker's is awaited. `limitMs` is how
+   * long that may take without any progress.
    */
   end(limitMs: number): Promise<Closing> {
     this.flush()
     this.#ended = true
+    this.#endLimitMs = limitMs
     return new Promise((resolve) => {
       this.#onEnd = resolve
-      this.#stream.end()
+      if (this.#stream.destroyed) return this.#closed()
+      this.#progress()
+      this.#outflow.end()
       this.#stream.resume() // what still comes is discarded, so that the broker's end is seen
-      this.#alarm.set(now() + limitMs, () => {
-        this.#timedOut = true
-        this.#stream.destroy()
-      })
-      if (this.#stream.destroyed) this.#closed()
+    })
+  }
+
+  #progress(): void {
+    if (this.#endLimitMs === 0) return
+    this.#alarm.cancel()
+    this.#alarm.set(now() + this.#endLimitMs, () => {
+      this.#timedOut = true
+      this.#stream.destroy()
     })
   }
 

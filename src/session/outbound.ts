@@ -92,6 +92,7 @@ export class Outbound<Tag> {
 
   /** QoS 0 messages sent, and how many of them a PINGRESP has shown to have been read. */
   #qos0Sent = 0
+  #qos0Unflushed = 0
   #qos0AtPing = 0
   #qos0Proved = 0
   #qos0Lost = 0
@@ -111,6 +112,11 @@ export class Outbound<Tag> {
   /** Messages not yet sent. */
   get waiting(): number {
     return this.#waiting.length
+  }
+
+  /** Messages whose outcome is not known yet. */
+  get unsettled(): number {
+    return this.#flows.size + this.#waiting.length + this.#qos0Unflushed
   }
 
   /**
@@ -174,6 +180,7 @@ export class Outbound<Tag> {
     if (qos === 0) {
       this.#sink.send(this.#aliases.apply(packet))
       this.#qos0Sent++
+      this.#qos0Unflushed++
       this.#unflushed.push({ sentAs: this.#sink.sent, tag })
       return true
     }
@@ -325,6 +332,7 @@ export class Outbound<Tag> {
       if (item.sentAs > sentAs) return
       this.#unflushed.shift()
       if (item.flow === undefined) {
+        this.#qos0Unflushed--
         this.#sink.settle(item.tag as Tag, DONE)
       } else if (item.flow.sentAs === item.sentAs) {
         item.flow.flushedAt = now
@@ -372,13 +380,12 @@ export class Outbound<Tag> {
 
   /** The connection is gone. QoS 0 messages that had not left are lost with it [MQTT-4.3.1-1]. */
   lost(inOrder: boolean): void {
-    if (!inOrder) this.#qos0Lost += this.#qos0Sent - this.#qos0Proved
+    if (!inOrder) this.#qos0Lost += this.#qos0Sent - this.#qos0Proved - this.#qos0Unflushed
+    const error = new ClosedError('connection lost before the QoS 0 message had left')
     for (const { tag, flow } of this.#unflushed.clear()) {
-      if (flow !== undefined) continue
-      if (!inOrder) this.#qos0Lost--
-      const error = new ClosedError('connection lost before the QoS 0 message had left')
-      this.#sink.settle(tag as Tag, { reasonCode: 0, error })
+      if (flow === undefined) this.#sink.settle(tag as Tag, { reasonCode: 0, error })
     }
+    this.#qos0Unflushed = 0
     this.#qos0Sent = this.#qos0AtPing = this.#qos0Proved = 0
     for (const packetId of this.#surplus.keys()) this.#ids.release(packetId)
     this.#surplus.clear()
@@ -415,11 +422,9 @@ export class Outbound<Tag> {
     return { republished: again.length, unknown }
   }
 
-  /** Gives up: everything not confirmed is settled with `error`. */
+  /** Gives up, when there is no connection: everything not confirmed is settled with `error`. */
   abandon(error: MqttError): void {
     const outcome = { reasonCode: 0, error }
-    for (const { tag, flow } of this.#unflushed.clear())
-      if (flow === undefined) this.#sink.settle(tag as Tag, outcome)
     for (const { tag } of this.#flows.values()) this.#sink.settle(tag, outcome)
     this.#flows.clear()
     for (const { tag } of this.#waiting.clear()) this.#sink.settle(tag, outcome)

@@ -101,6 +101,11 @@ export class Session<Tag> {
     return this.#outbound.waiting
   }
 
+  /** Messages whose outcome is not known yet. */
+  get unsettled(): number {
+    return this.#outbound.unsettled
+  }
+
   /** SUBSCRIBE and UNSUBSCRIBE without an answer. */
   get pendingRequests(): number {
     return this.#requests.pending
@@ -431,7 +436,7 @@ export class Session<Tag> {
     return this.#done(now)
   }
 
-  /** The transport has taken all packets up to number `sent`, counted from 1 on each connection. */
+  /** The transport has taken bytes: all packets up to number `sent`, counted from 1 on each connection, or 0. */
   flushed(sent: number, now: number): Effect<Tag>[] {
     this.#keepAlive.flushed(now)
     this.#outbound.flushed(sent, now)
