@@ -46,10 +46,6 @@ export class Requests<Tag> {
     this.#limitMs = limitMs
   }
 
-  get pending(): number {
-    return this.#pending.size + this.#waiting.length
-  }
-
   isPending(packetId: number): boolean {
     return this.#pending.has(packetId)
   }

@@ -106,11 +106,6 @@ export class Session<Tag> {
     return this.#outbound.unsettled
   }
 
-  /** SUBSCRIBE and UNSUBSCRIBE without an answer. */
-  get pendingRequests(): number {
-    return this.#requests.pending
-  }
-
   /** QoS 0 messages that left on a connection which was then lost; the broker may not have read them. */
   get qos0AtRisk(): number {
     return this.#outbound.qos0AtRisk
