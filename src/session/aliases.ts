@@ -65,7 +65,7 @@ export class OutboundAliases {
     if (alias === undefined) {
       if (!this.#automatic || this.#topics.size >= this.#maximum) return packet
       alias = this.#topics.size + 1
-      while (this.#topics.has(alias)) alias++
+      while (this.#topics.has(alias)) alias = alias === this.#maximum ? 1 : alias + 1
     }
     if (this.#topics.get(alias) === topic) {
       return { ...packet, topic: '', properties: { ...properties, topicAlias: alias } }

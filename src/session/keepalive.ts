@@ -9,6 +9,8 @@ export class KeepAlive {
   #aliveAt = 0
   #receivedAt = 0
   #awaiting = false
+  /** Number of the packet that was the last PINGREQ. */
+  #pingedAs = 0
   #reading = true
 
   start(keepAliveSeconds: number, now: number): void {
@@ -21,8 +23,9 @@ export class KeepAlive {
     this.#sentAt = now
   }
 
-  flushed(now: number): void {
-    this.#aliveAt = now
+  /** A PINGREQ taken by the transport proves nothing: buffers take one also for a broker that is gone. */
+  flushed(sent: number, now: number): void {
+    if (!this.#awaiting || sent !== this.#pingedAs) this.#aliveAt = now
   }
 
   received(now: number): void {
@@ -30,9 +33,10 @@ export class KeepAlive {
   }
 
   /** PINGREQ was sent. */
-  pinged(now: number): void {
+  pinged(sentAs: number, now: number): void {
     if (!this.#awaiting) this.#aliveAt = now
     this.#awaiting = true
+    this.#pingedAs = sentAs
     this.#receivedAt = now // the next one is due an interval later, answered or not
   }
 

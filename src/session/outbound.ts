@@ -93,7 +93,8 @@ export class Outbound<Tag> {
   /** QoS 0 messages sent, and how many of them a PINGRESP has shown to have been read. */
   #qos0Sent = 0
   #qos0Unflushed = 0
-  #qos0AtPing = 0
+  /** `#qos0Sent` at each PINGREQ without PINGRESP. */
+  #qos0AtPings = new Queue<number>()
   #qos0Proved = 0
   #qos0Lost = 0
 
@@ -178,7 +179,7 @@ export class Outbound<Tag> {
       return true
     }
     if (qos === 0) {
-      this.#sink.send(this.#aliases.apply(packet))
+      this.#sink.send(this.#aliased(packet))
       this.#qos0Sent++
       this.#qos0Unflushed++
       this.#unflushed.push({ sentAs: this.#sink.sent, tag })
@@ -187,10 +188,10 @@ export class Outbound<Tag> {
     packet.packetId = this.#ids.allocate()
     if (packet.packetId === 0) return false
     this.#quota--
-    this.#sink.send(this.#aliases.apply(packet))
+    this.#sink.send(this.#aliased(packet))
     const sentAs = this.#sink.sent
     const flow: Flow<Tag> = {
-      packet,
+      packet: withoutAlias(packet),
       tag,
       stage: 'published',
       owedFirst: 1,
@@ -229,6 +230,16 @@ export class Outbound<Tag> {
     return undefined
   }
 
+  /** The packet as it goes out: without an automatic alias where that might take it over the broker's limit. */
+  #aliased(packet: Publish): Publish {
+    const { maximumPacketSize, automaticAliases } = this.#limits as SendLimits
+    const isOurs = automaticAliases && packet.properties.topicAlias === undefined
+    if (isOurs && maximumPacketSize < NEVER) {
+      if (packetSize(packet, this.#version) + ALIAS_SIZE > maximumPacketSize) return packet // [MQTT-3.2.2-15]
+    }
+    return this.#aliases.apply(packet)
+  }
+
   #resend(flow: Flow<Tag>): void {
     const { packet } = flow
     if (flow.stage === 'released') {
@@ -246,7 +257,7 @@ export class Outbound<Tag> {
       }
       flow.owedFirst++
       packet.dup = true // [MQTT-3.3.1-1]
-      this.#sink.send(this.#aliases.apply(packet))
+      this.#sink.send(this.#aliased(packet))
     }
     flow.sentAs = this.#sink.sent
     flow.flushedAt = undefined
@@ -273,6 +284,11 @@ export class Outbound<Tag> {
     if (flow.packet.qos !== 2) throw wrongKind('PUBREC', 'a QoS 1 message')
     if (flow.owedFirst > 0) flow.owedFirst--
     if (reasonCode >= 0x80) return this.#settle(flow, reasonCode, reasonString)
+    if (flow.held) {
+      flow.held = false
+      this.#held--
+      this.#quota--
+    }
     flow.stage = 'released' // from here a resend is the PUBREL, never the message [MQTT-4.3.3-6]
     flow.packet.payload = EMPTY
     flow.owedComp++
@@ -300,7 +316,8 @@ export class Outbound<Tag> {
     const { packetId, topic } = flow.packet
     this.#flows.delete(packetId)
     const window = this.#limits?.window ?? 0
-    if (this.#quota < window) this.#quota++
+    if (flow.held) this.#held--
+    else if (this.#quota < window) this.#quota++
     if (flow.owedFirst > 0 || flow.owedComp > 0) {
       this.#surplus.set(packetId, { first: flow.owedFirst, comp: flow.owedComp })
     } else {
@@ -370,12 +387,17 @@ export class Outbound<Tag> {
   }
 
   pinged(): void {
-    this.#qos0AtPing = this.#qos0Sent
+    this.#qos0AtPings.push(this.#qos0Sent)
   }
 
-  /** PINGRESP: the broker has read everything before the PINGREQ. */
+  /** PINGRESP: the broker has read everything before the PINGREQ that it answers. */
   pingAnswered(): void {
-    this.#qos0Proved = this.#qos0AtPing
+    this.#qos0Proved = this.#qos0AtPings.shift() ?? this.#qos0Proved
+  }
+
+  /** Nothing more is sent on this connection. */
+  stop(): void {
+    this.#limits = undefined
   }
 
   /** The connection is gone. QoS 0 messages that had not left are lost with it [MQTT-4.3.1-1]. */
@@ -386,7 +408,8 @@ export class Outbound<Tag> {
       if (flow === undefined) this.#sink.settle(tag as Tag, { reasonCode: 0, error })
     }
     this.#qos0Unflushed = 0
-    this.#qos0Sent = this.#qos0AtPing = this.#qos0Proved = 0
+    this.#qos0Sent = this.#qos0Proved = 0
+    this.#qos0AtPings.clear()
     for (const packetId of this.#surplus.keys()) this.#ids.release(packetId)
     this.#surplus.clear()
     for (const flow of this.#flows.values()) {
@@ -394,7 +417,7 @@ export class Outbound<Tag> {
       flow.held = false
       flow.flushedAt = undefined
     }
-    this.#limits = undefined
+    this.stop()
     this.#held = 0
     this.#retryAt = NEVER
     this.#retryRound = 0
@@ -433,6 +456,15 @@ export class Outbound<Tag> {
 }
 
 const EMPTY = new Uint8Array(0)
+/** What an alias adds at most: the property, and a byte to either length in front of it. */
+const ALIAS_SIZE = 5
+
+/** The packet as it may go out on another connection, where the caller's alias means nothing [MQTT-3.3.2-7]. */
+function withoutAlias(packet: Publish): Publish {
+  if (packet.properties.topicAlias === undefined) return packet
+  const { topicAlias: _, ...properties } = packet.properties
+  return { ...packet, properties }
+}
 
 function wrongKind(packet: string, what: string): ProtocolError {
   return new ProtocolError({ packet, fault: `its packet identifier belongs to ${what}`, clause: '5.0 §4.3' })

@@ -52,7 +52,7 @@ export class Requests<Tag> {
 
   ask(packet: Subscribe | Unsubscribe, tag: Tag, now: number): void {
     this.#waiting.push({ packet, tag, sentAt: 0, transmissions: 0 })
-    if (this.#open) this.#sendWaiting(now)
+    this.pump(now)
   }
 
   /** A connection is open. `resubscribe` where the broker does not, or may not, know the subscriptions any more. */
@@ -63,10 +63,12 @@ export class Requests<Tag> {
       this.#granted = []
       this.#waiting.unshift(...again)
     }
-    this.#sendWaiting(now)
+    this.pump(now)
   }
 
-  #sendWaiting(now: number): void {
+  /** Sends what waits, as far as there are identifiers. */
+  pump(now: number): void {
+    if (!this.#open || this.#waiting.length === 0) return
     const waiting = this.#waiting
     this.#waiting = []
     for (const request of waiting) {
@@ -120,7 +122,7 @@ export class Requests<Tag> {
         reasonCodes: reasonCodes.filter((c) => c >= 0x80),
       })
     }
-    if (this.#waiting.length > 0) this.#sendWaiting(now)
+    this.pump(now)
   }
 
   #grant(packet: Subscribe, reasonCodes: readonly number[]): void {
@@ -167,7 +169,7 @@ export class Requests<Tag> {
 
   /** While nobody reads, no answer can come: the waits start anew. */
   restart(now: number): void {
-    for (const request of this.#pending.values()) if (request.transmissions === 1) request.sentAt = now
+    for (const request of this.#pending.values()) request.sentAt = now
   }
 
   /** The connection is gone: what was not answered is asked again on the next one, under a new identifier. */

@@ -65,7 +65,7 @@ export class Session<Tag> {
   #reading = true
   /** Since when an acknowledgement is being waited for. */
   #progressAt = 0
-  #lastTopic = ''
+  #lastTopic: string | undefined
   #reauthenticating = false
 
   /** Throws UsageError for options that the protocol forbids. */
@@ -272,7 +272,9 @@ export class Session<Tag> {
         return this.#inbound.pubrel(packet.packetId)
       case 'suback':
       case 'unsuback':
-        return this.#requests.answered(packet, now)
+        this.#checkNoMessage(packetLabel(packet.type), packet.packetId)
+        this.#requests.answered(packet, now)
+        return this.#outbound.pump(now) // which may have waited for a packet identifier
       case 'pingresp':
         this.#keepAlive.answered()
         return this.#outbound.pingAnswered()
@@ -294,6 +296,12 @@ export class Session<Tag> {
     throw new ProtocolError({ packet: label, fault, clause: 'MQTT-2.2.1-5' })
   }
 
+  #checkNoMessage(label: string, packetId: number): void {
+    if (!this.#outbound.isInFlight(packetId)) return
+    const fault = `packet identifier ${packetId} belongs to a message`
+    throw new ProtocolError({ packet: label, fault, clause: 'MQTT-2.2.1-6' })
+  }
+
   /** With Request Problem Information 0 only three packets may carry diagnostics [MQTT-3.1.2-29]. */
   #checkProblemInformation(packet: Packet): void {
     if (this.#options.properties?.requestProblemInformation !== 0) return
@@ -306,6 +314,7 @@ export class Session<Tag> {
 
   #progress(now: number): void {
     this.#progressAt = now
+    this.#requests.pump(now)
     this.#outbound.pump(now)
   }
 
@@ -331,7 +340,8 @@ export class Session<Tag> {
       throw fail('another Authentication Method than CONNECT', 'MQTT-4.12.0-5')
     }
     const mayEnd = this.#state === 'open' && this.#reauthenticating
-    if (packet.reasonCode === 0x19 || (packet.reasonCode === 0 && !mayEnd)) {
+    const mayGoOn = this.#state === 'greeting' || this.#reauthenticating
+    if (!(packet.reasonCode === 0x18 ? mayGoOn : packet.reasonCode === 0 && mayEnd)) {
       throw fail(`reason code ${reasonText(packet.reasonCode)} at this moment`, 'MQTT-4.12.0-2')
     }
     if (packet.reasonCode === 0) this.#reauthenticating = false
@@ -433,7 +443,7 @@ export class Session<Tag> {
 
   /** The transport has taken bytes: all packets up to number `sent`, counted from 1 on each connection, or 0. */
   flushed(sent: number, now: number): Effect<Tag>[] {
-    this.#keepAlive.flushed(now)
+    this.#keepAlive.flushed(sent, now)
     this.#outbound.flushed(sent, now)
     return this.#sink.take()
   }
@@ -491,9 +501,9 @@ export class Session<Tag> {
     }
     this.#outbound.retry(now)
     if (this.#keepAlive.isPingDue(now)) {
-      this.#keepAlive.pinged(now)
-      this.#outbound.pinged()
       this.#sink.send({ type: 'pingreq' })
+      this.#keepAlive.pinged(this.#sink.sent, now)
+      this.#outbound.pinged()
     }
     return this.#done(now)
   }
@@ -543,6 +553,10 @@ export class Session<Tag> {
 
   #close(error: MqttError | undefined, retry: boolean): void {
     this.#state = 'idle'
+    // Whatever comes up from here on waits for another connection [MQTT-3.14.4-1].
+    this.#outbound.stop()
+    this.#inbound.lost()
+    this.#requests.lost()
     this.#sink.push(error === undefined ? { type: 'close', retry } : { type: 'close', error, retry })
   }
 
