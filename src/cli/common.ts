@@ -76,10 +76,11 @@ function tell(note: Note, given: Given, reporter: Reporter): void {
       return
     case 'reconnected':
       return reporter.note(`connected again${note.resumed ? ', session resumed' : ''}`)
-    case 'session-lost':
-      return reporter.warn(
-        `the broker lost the session: ${note.republished} unconfirmed message(s) sent anew, ${note.unknown} of unknown fate`,
-      )
+    case 'session-lost': {
+      const { republished, unknown } = note
+      const counts = `: ${republished} unconfirmed message(s) sent anew, ${unknown} of unknown fate`
+      return reporter.warn(`the broker lost the session${republished + unknown > 0 ? counts : ''}`)
+    }
     case 'resubscribe-refused':
       return reporter.warn(
         `the broker no longer grants ${note.filters.map((filter, at) => `'${filter}': ${reasonText(note.reasonCodes[at] ?? 0x80)}`).join(', ')}`,

@@ -1,6 +1,6 @@
 // Standard input as lines of bytes, without changing one.
 
-import type { Readable } from 'node:stream'
+import { type Readable, Transform } from 'node:stream'
 import split2 from 'split2'
 import { UsageError } from '../errors.js'
 import { MAX_REMAINING_LENGTH } from '../packet/index.js'
@@ -10,12 +10,34 @@ import { MAX_REMAINING_LENGTH } from '../packet/index.js'
  * which every byte is one character. A line longer than any packet ends the stream with an error.
  */
 export function readLines(input: Readable): Readable {
-  const lines = split2('\n', (line: string) => Buffer.from(line, 'latin1'), {
-    maxLength: MAX_REMAINING_LENGTH,
+  const whole = wholeLines()
+  const lines = split2('\n', (line: string) => Buffer.from(line, 'latin1'), { decodeStrings: false })
+  for (const each of [input, whole]) each.on('error', (error) => lines.destroy(error))
+  return input.pipe(whole).pipe(lines)
+}
+
+/** Holds a line back until its end has come: split2 would search all of it again with every chunk. */
+function wholeLines(): Transform {
+  let held: Buffer[] = []
+  let length = 0
+  return new Transform({
+    encoding: 'latin1',
+    transform(chunk: Buffer, _encoding, done) {
+      const end = chunk.lastIndexOf(10) + 1
+      if (end > 0) {
+        this.push(Buffer.concat([...held, chunk.subarray(0, end)]))
+        held = []
+        length = 0
+      }
+      held.push(chunk.subarray(end))
+      length += chunk.length - end
+      done(length > MAX_REMAINING_LENGTH ? new Error('maximum buffer reached') : undefined)
+    },
+    flush(done) {
+      this.push(Buffer.concat(held))
+      done()
+    },
   })
-  input.setEncoding('latin1')
-  input.on('error', (error) => lines.destroy(error))
-  return input.pipe(lines)
 }
 
 /** What a failure of `readLines` means to the user. */

@@ -22,12 +22,7 @@ export function main(argv: readonly string[], io: Io): Promise<number> {
 }
 
 function printer(given: Given): Print {
-  try {
-    return given.format === undefined ? plainPrint(given) : compile(given.format, given.noEol)
-  } catch (error) {
-    if (error instanceof UsageError) throw new UsageError(`-F ${error.message}`)
-    throw error
-  }
+  return given.format === undefined ? plainPrint(given) : compile(given.format, given.noEol)
 }
 
 /** Why the program ends. */

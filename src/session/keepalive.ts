@@ -9,23 +9,29 @@ export class KeepAlive {
   #aliveAt = 0
   #receivedAt = 0
   #awaiting = false
-  /** Number of the packet that was the last PINGREQ. */
-  #pingedAs = 0
+  /** Number of the first PINGREQ without an answer; 0 once the transport has taken it. */
+  #untakenPing = 0
   #reading = true
 
   start(keepAliveSeconds: number, now: number): void {
     this.#intervalMs = keepAliveSeconds * 1000
     this.#sentAt = this.#receivedAt = this.#aliveAt = now
     this.#awaiting = false
+    this.#untakenPing = 0
   }
 
   sent(now: number): void {
     this.#sentAt = now
   }
 
-  /** A PINGREQ taken by the transport proves nothing: buffers take one also for a broker that is gone. */
+  /**
+   * The transport has taken bytes. That shows life only as long as the PINGREQ waits behind them: buffers take small
+   * packets also for a broker that is gone.
+   */
   flushed(sent: number, now: number): void {
-    if (!this.#awaiting || sent !== this.#pingedAs) this.#aliveAt = now
+    if (this.#untakenPing === 0) return
+    this.#aliveAt = now
+    if (sent >= this.#untakenPing) this.#untakenPing = 0
   }
 
   received(now: number): void {
@@ -34,15 +40,18 @@ export class KeepAlive {
 
   /** PINGREQ was sent. */
   pinged(sentAs: number, now: number): void {
-    if (!this.#awaiting) this.#aliveAt = now
+    if (!this.#awaiting) {
+      this.#aliveAt = now
+      this.#untakenPing = sentAs
+    }
     this.#awaiting = true
-    this.#pingedAs = sentAs
     this.#receivedAt = now // the next one is due an interval later, answered or not
   }
 
   /** PINGRESP came. */
   answered(): void {
     this.#awaiting = false
+    this.#untakenPing = 0
   }
 
   /** While we do not read, an unanswered PINGREQ proves nothing. */

@@ -146,7 +146,12 @@ export class Outbound<Tag> {
     this.#limits = limits
     this.#aliases = new OutboundAliases(limits.topicAliasMaximum, limits.automaticAliases)
     this.#quota = limits.window
-    for (const flow of this.#flows.values()) this.#resend(flow)
+    for (const flow of this.#flows.values()) {
+      // This connection may allow less than the one on which the message began.
+      const error = flow.stage === 'published' ? this.#refusal(flow.packet) : undefined
+      if (error === undefined) this.#resend(flow)
+      else this.#drop(flow, error)
+    }
   }
 
   /** Sends what waits, in order, as far as the window allows. */
@@ -332,6 +337,12 @@ export class Outbound<Tag> {
     } else {
       this.#sink.settle(flow.tag, reasonCode === 0 ? DONE : { reasonCode })
     }
+  }
+
+  #drop({ packet, tag }: Flow<Tag>, error: MqttError): void {
+    this.#flows.delete(packet.packetId)
+    this.#ids.release(packet.packetId)
+    this.#sink.settle(tag, { reasonCode: 0, error })
   }
 
   #countSurplus(packetId: number, which: 'first' | 'comp'): void {

@@ -1,8 +1,9 @@
 // SUBSCRIBE and UNSUBSCRIBE: one answer each, asked again after a cut, and the list of what is subscribed to.
 
-import { type MqttError, ProtocolError, RefusedError, TimeoutError } from '../errors.js'
+import { type MqttError, ProtocolError, RefusedError, TimeoutError, UsageError } from '../errors.js'
 import {
   packetLabel,
+  packetSize,
   reasonText,
   type Suback,
   type Subscribe,
@@ -23,6 +24,15 @@ interface Request<Tag> {
   transmissions: number
 }
 
+/** What the broker allows on this connection. */
+export interface RequestLimits {
+  wildcards: boolean
+  identifiers: boolean
+  shared: boolean
+  /** Bytes of a whole packet. */
+  maximumPacketSize: number
+}
+
 const NEVER = Number.POSITIVE_INFINITY
 
 export class Requests<Tag> {
@@ -35,7 +45,8 @@ export class Requests<Tag> {
   #waiting: Request<Tag>[] = []
   /** What the broker granted, as it was asked for. */
   #granted: Subscribe[] = []
-  #open = false
+  /** Of the present connection, if there is one. */
+  #limits: RequestLimits | undefined
 
   /** `limitMs` is how long an answer may take. */
   constructor(sink: Sink<Tag>, ids: PacketIds, version: Version, retryIntervalMs: number, limitMs: number) {
@@ -56,8 +67,8 @@ export class Requests<Tag> {
   }
 
   /** A connection is open. `resubscribe` where the broker does not, or may not, know the subscriptions any more. */
-  open(resubscribe: boolean, now: number): void {
-    this.#open = true
+  open(resubscribe: boolean, limits: RequestLimits, now: number): void {
+    this.#limits = limits
     if (resubscribe) {
       const again = this.#granted.map((packet) => ({ packet, tag: undefined, sentAt: 0, transmissions: 0 }))
       this.#granted = []
@@ -68,10 +79,16 @@ export class Requests<Tag> {
 
   /** Sends what waits, as far as there are identifiers. */
   pump(now: number): void {
-    if (!this.#open || this.#waiting.length === 0) return
+    const limits = this.#limits
+    if (limits === undefined || this.#waiting.length === 0) return
     const waiting = this.#waiting
     this.#waiting = []
     for (const request of waiting) {
+      const error = refusal(request.packet, limits, this.#version)
+      if (error !== undefined) {
+        if (request.tag !== undefined) this.#sink.settle(request.tag, { reasonCode: 0, error })
+        continue
+      }
       const packetId = this.#ids.allocate()
       if (packetId === 0) {
         this.#waiting.push(request)
@@ -174,7 +191,7 @@ export class Requests<Tag> {
 
   /** The connection is gone: what was not answered is asked again on the next one, under a new identifier. */
   lost(): void {
-    this.#open = false
+    this.#limits = undefined
     for (const [packetId, request] of this.#pending) {
       this.#ids.release(packetId)
       this.#waiting.push(request)
@@ -189,6 +206,31 @@ export class Requests<Tag> {
     this.#pending.clear()
     this.#waiting = []
   }
+}
+
+/** Why the broker would not take this request, or undefined [5.0 §3.2.2.3.11-13] [MQTT-3.2.2-15]. */
+function refusal(
+  packet: Subscribe | Unsubscribe,
+  limits: RequestLimits,
+  version: Version,
+): UsageError | undefined {
+  const size = limits.maximumPacketSize < NEVER ? packetSize(packet, version) : 0
+  if (size > limits.maximumPacketSize) {
+    const message = `packet of ${size} bytes: the broker takes at most ${limits.maximumPacketSize}`
+    return new UsageError(message, 'PACKET_TOO_LARGE')
+  }
+  if (packet.type === 'unsubscribe') return undefined
+  if (!limits.identifiers && packet.properties.subscriptionIdentifier !== undefined) {
+    return new UsageError('the broker does not support subscription identifiers')
+  }
+  for (const { filter } of packet.subscriptions) {
+    if (!limits.wildcards && /[+#]/.test(filter))
+      return new UsageError(`'${filter}': the broker does not support wildcards`)
+    if (!limits.shared && filter.startsWith('$share/')) {
+      return new UsageError(`'${filter}': the broker does not support shared subscriptions`)
+    }
+  }
+  return undefined
 }
 
 function filtersOf(packet: Subscribe | Unsubscribe): readonly string[] {

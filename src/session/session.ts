@@ -38,13 +38,19 @@ import { Inbound } from './inbound.js'
 import { KeepAlive } from './keepalive.js'
 import { checkOptions, type SessionOptions } from './options.js'
 import { type Message, Outbound } from './outbound.js'
-import { Requests } from './requests.js'
+import { type RequestLimits, Requests } from './requests.js'
 import { Sink } from './sink.js'
 
 const DEFAULT_WINDOW = 20
 const NEVER = Number.POSITIVE_INFINITY
 /** DISCONNECT codes after which connecting again would only repeat the fight or the mistake. */
 const FINAL_DISCONNECTS = new Set([0x8e, 0x9c, 0x9d])
+
+/** Codes with which a client may leave, MQTT 5.0 table 3-10. */
+const CLIENT_DISCONNECTS = new Set([
+  0, 4, 0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99,
+])
+const TEXT = new TextDecoder('utf-8', { fatal: true })
 
 type State = 'idle' | 'greeting' | 'open'
 
@@ -193,12 +199,10 @@ export class Session<Tag> {
     const known = version === 3 ? lives : sessionPresent
     this.#sink.push({ type: 'opened', connack, resumed: known && !first })
     if (!known) this.#inbound.sessionLost()
-    if (!lives) {
-      const counts = this.#outbound.sessionLost(onSessionLoss)
-      if (!first && counts.republished + counts.unknown > 0)
-        this.#sink.push({ type: 'session-lost', ...counts })
-    } else if (!known && !first) {
-      this.#sink.push({ type: 'session-lost', republished: 0, unknown: 0 })
+    const counts = lives ? { republished: 0, unknown: 0 } : this.#outbound.sessionLost(onSessionLoss)
+    const expected = !this.#cleanStart && version !== 3
+    if (!first && !known && (expected || counts.republished + counts.unknown > 0)) {
+      this.#sink.push({ type: 'session-lost', ...counts })
     }
     const { properties } = connack
     const { maxInFlight, automaticAliases = false } = this.#options
@@ -212,7 +216,7 @@ export class Session<Tag> {
       topicAliasMaximum: properties.topicAliasMaximum ?? 0,
       automaticAliases,
     })
-    this.#requests.open(!first && (version === 3 || !sessionPresent), now)
+    this.#requests.open(!first && (version === 3 || !sessionPresent), requestLimits(properties), now)
     this.#outbound.pump(now)
   }
 
@@ -383,6 +387,9 @@ export class Session<Tag> {
         throw new UsageError('a client sends no subscription identifier in PUBLISH') // [MQTT-3.3.4-6]
       }
       checkProperties(properties, 'publish')
+      if (properties.payloadFormatIndicator === 1 && !isUtf8(payload)) {
+        throw new UsageError('payload is not UTF-8, as its payload format indicator says') // [5.0 §3.3.2.3.2]
+      }
     }
     // The exact size is only worth its price near the limit.
     if (payload.length > MAX_REMAINING_LENGTH - 1_000_000) {
@@ -474,7 +481,8 @@ export class Session<Tag> {
     const { ackLimitMs } = this.#options
     const ackAt = this.#reading && this.#outbound.inFlight > 0 ? this.#progressAt + ackLimitMs : NEVER
     const requestAt = this.#reading ? this.#requests.wakeAt : NEVER
-    return Math.min(this.#keepAlive.wakeAt, this.#outbound.retryAt, requestAt, ackAt)
+    const retryAt = this.#reading ? this.#outbound.retryAt : NEVER
+    return Math.min(this.#keepAlive.wakeAt, retryAt, requestAt, ackAt)
   }
 
   /** Time has passed. */
@@ -499,7 +507,7 @@ export class Session<Tag> {
       this.#close(new TimeoutError('acknowledgement', ackLimitMs, message), false)
       return this.#sink.take()
     }
-    this.#outbound.retry(now)
+    if (this.#reading) this.#outbound.retry(now)
     if (this.#keepAlive.isPingDue(now)) {
       this.#sink.send({ type: 'pingreq' })
       this.#keepAlive.pinged(this.#sink.sent, now)
@@ -527,6 +535,9 @@ export class Session<Tag> {
   disconnect(reasonCode = 0, properties: PropertiesOf<'disconnect'> = NONE): Effect<Tag>[] {
     if (hasProperties(properties)) this.#needsFive('disconnect properties')
     checkProperties(properties, 'disconnect')
+    if (!CLIENT_DISCONNECTS.has(reasonCode)) {
+      throw new UsageError(`a client does not disconnect with ${reasonText(reasonCode)}`) // [MQTT-3.14.2-1]
+    }
     const { version, endSession } = this.#options
     if (
       (properties.sessionExpiryInterval ?? 0) > 0 &&
@@ -574,4 +585,22 @@ export class Session<Tag> {
 function checkFilter(filter: string): void {
   const fault = filterFault(filter)
   if (fault !== undefined) throw new UsageError(`topic filter '${filter}' ${fault}`)
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    TEXT.decode(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function requestLimits(properties: Connack['properties']): RequestLimits {
+  return {
+    wildcards: properties.wildcardSubscriptionAvailable !== 0,
+    identifiers: properties.subscriptionIdentifiersAvailable !== 0,
+    shared: properties.sharedSubscriptionAvailable !== 0,
+    maximumPacketSize: properties.maximumPacketSize ?? NEVER,
+  }
 }

@@ -87,7 +87,7 @@ function send({ version, keeping, qos, policy }: Exchange, plan: readonly Cut[])
   const driver = open(version, keeping, { onSessionLoss: policy })
   const line = new Line(driver, new Broker(version))
   let packetId = 1
-  let stage: 'published' | 'released' | 'done' = 'published'
+  let stage = 'published' as 'published' | 'released' | 'done'
   let isUnknown = false
   const seen = (answer: string): void => {
     if (answer.startsWith('PUBREC') && stage === 'published') stage = 'released'
@@ -106,6 +106,7 @@ function send({ version, keeping, qos, policy }: Exchange, plan: readonly Cut[])
       if (stage === 'released') expected.push(`PUBREL ${packetId}${version === 3 ? ' dup' : ''}`)
     } else if (stage === 'released') {
       expected.push('settle m ok')
+      if (keeping === 'kept') expected.push('session-lost 0 0')
       stage = 'done'
     } else if (stage === 'published' && (qos === 1 || policy === 'republish')) {
       packetId++
@@ -114,6 +115,8 @@ function send({ version, keeping, qos, policy }: Exchange, plan: readonly Cut[])
       expected.push('settle m CLOSED', 'session-lost 0 1')
       isUnknown = true
       stage = 'done'
+    } else if (keeping === 'kept') {
+      expected.push('session-lost 0 0')
     }
     is(line.cut(isKept), ...expected)
   }

@@ -60,7 +60,7 @@ test('an answered one does not', () => {
   assert.equal(keepAlive.isDead(1e9), false)
 })
 
-test('bytes from the broker, and bytes it takes, are signs of life; PINGREQ leaving is none', () => {
+test('bytes from the broker, and bytes it takes up to the PINGREQ, are signs of life; later ones are none', () => {
   const keepAlive = started(10)
   keepAlive.pinged(2, 9_500)
   keepAlive.received(12_000)
@@ -68,9 +68,8 @@ test('bytes from the broker, and bytes it takes, are signs of life; PINGREQ leav
   keepAlive.flushed(1, 13_000)
   assert.deepEqual([keepAlive.isDead(22_999), keepAlive.isDead(23_000)], [false, true])
   keepAlive.flushed(2, 14_000)
-  assert.equal(keepAlive.isDead(23_000), true)
   keepAlive.flushed(3, 15_000)
-  assert.deepEqual([keepAlive.isDead(24_999), keepAlive.isDead(25_000)], [false, true])
+  assert.deepEqual([keepAlive.isDead(23_999), keepAlive.isDead(24_000)], [false, true])
 })
 
 test('a second PINGREQ does not prolong the wait for the first', () => {

@@ -203,7 +203,7 @@ for (const keeping of ['kept', 'clean'] as const) {
 }
 
 function last(version: Version, keeping: 'kept' | 'clean'): string {
-  return version === 4 && keeping === 'kept' ? 'session-lost 0 0' : 'opened'
+  return version !== 3 && keeping === 'kept' ? 'session-lost 0 0' : 'opened'
 }
 
 test('S43 options and Subscription Identifier are repeated as they were, in 5.0', () => {

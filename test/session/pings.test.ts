@@ -22,7 +22,7 @@ each(VERSIONS, 'S31 PINGREQ goes out also where we send all the time and hear no
     lines.push(...d.at(at))
     d.publish(1, `${at}`)
   }
-  is(lines, 'PINGREQ @1800', 'PINGREQ @3600')
+  is(lines, 'PINGREQ @1800', 'PINGREQ @3600', 'close retry TIMEOUT @3800')
 })
 
 each(VERSIONS, 'S31 any packet of ours puts PINGREQ off', (version) => {

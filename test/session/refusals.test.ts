@@ -19,7 +19,10 @@ describe('S36 refusals', () => {
     ],
   ]
   for (const [version, retry, final] of rows) {
-    const codes = [...retry.map((code) => [code, 'retry']), ...final.map((code) => [code, 'final'])] as const
+    const codes: [code: number, what: string][] = [
+      ...retry.map((code): [number, string] => [code, 'retry']),
+      ...final.map((code): [number, string] => [code, 'final']),
+    ]
     for (const [code, what] of codes) {
       const shown = `0x${code.toString(16).padStart(2, '0')}`
       each([version], `S36 CONNACK ${shown}: ${what}, nothing more is sent [MQTT-3.2.2-7]`, () => {

@@ -1,5 +1,6 @@
 // Flags about how messages are printed.
 
+import { compile } from '../format.js'
 import type { Flag } from './table.js'
 
 export const OUTPUT_FLAGS: readonly Flag[] = [
@@ -32,6 +33,7 @@ export const OUTPUT_FLAGS: readonly Flag[] = [
     brief: "Print each message by FORMAT, such as '%t %q %p'",
     detail: 'See OUTPUT FORMAT. Takes the place of -v; empty payloads print too.',
     set: (given, text) => {
+      compile(text) // throws for what cannot be printed
       given.format = text
     },
   },
