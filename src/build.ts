@@ -2,8 +2,9 @@
 // pages. With --check it only tells whether the committed manual pages are up to date.
 
 import { execFileSync } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { build } from 'esbuild'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { type BuildOptions, build } from 'esbuild'
 import { manualPage } from './cli/flags/man.js'
 import type { Program } from './cli/flags/table.js'
 
@@ -17,9 +18,20 @@ if (process.argv.includes('--check')) {
   process.exit(stale.length === 0 ? 0 : 1)
 }
 
-rmSync('dist', { recursive: true, force: true })
 const common = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning' } as const
-await build({
+
+/** Each file is there whole or not at all: programs may be running while they are built. */
+async function bundle(options: BuildOptions): Promise<void> {
+  const { outputFiles } = await build({ ...options, write: false })
+  for (const { path, contents } of outputFiles) {
+    mkdirSync(dirname(path), { recursive: true })
+    const aside = join(dirname(path), `.${basename(path)}`)
+    writeFileSync(aside, contents)
+    renameSync(aside, path)
+  }
+}
+
+await bundle({
   ...common,
   entryPoints: Object.fromEntries(PROGRAMS.map((name) => [name, `src/cli/main-${name.slice(5)}.ts`])),
   outdir: 'dist',
@@ -30,7 +42,7 @@ await build({
   minify: true,
   keepNames: true,
 })
-await build({
+await bundle({
   ...common,
   entryPoints: ['src/index.ts'],
   outfile: 'dist/index.js',

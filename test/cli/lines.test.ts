@@ -1,0 +1,81 @@
+// Standard input as lines: the same lines wherever the chunks happen to end.
+
+import assert from 'node:assert/strict'
+import { PassThrough, Readable } from 'node:stream'
+import { test } from 'node:test'
+import { readAll, readLines } from '../../src/cli/lines.js'
+import { UsageError } from '../../src/errors.js'
+
+async function lines(chunks: readonly Uint8Array[]): Promise<string[]> {
+  const input = new PassThrough()
+  const found: string[] = []
+  const stream = readLines(input)
+  stream.on('data', (line: Buffer) => found.push(line.toString('latin1')))
+  const ended = new Promise((resolve, reject) => stream.on('end', resolve).on('error', reject))
+  for (const chunk of chunks) {
+    input.write(chunk)
+    await new Promise((resolve) => setImmediate(resolve)) // so that chunks stay chunks
+  }
+  input.end()
+  await ended
+  return found
+}
+
+const CORPUS = Buffer.concat([
+  Buffer.from('one\n\n  two\r\n\0\n'),
+  Buffer.from('fffe80 0a c3 0a e282ac 0a efbbbf 0a'.replaceAll(' ', ''), 'hex'),
+  Buffer.from('a\0b\n\nlast'),
+])
+const EXPECTED = [
+  'one',
+  '',
+  '  two\r',
+  '\0',
+  '\xff\xfe\x80',
+  '\xc3',
+  '\xe2\x82\xac',
+  '\xef\xbb\xbf',
+  'a\0b',
+  '',
+  'last',
+]
+
+test('every cut into two chunks, and single bytes, give the same lines (F4)', async () => {
+  assert.deepEqual(await lines([CORPUS]), EXPECTED)
+  const cuts = Array.from({ length: CORPUS.length - 1 }, (_, at) => at + 1)
+  const found = await Promise.all(cuts.map((at) => lines([CORPUS.subarray(0, at), CORPUS.subarray(at)])))
+  for (const [at, each] of found.entries()) assert.deepEqual(each, EXPECTED, `cut at ${at + 1}`)
+  assert.deepEqual(await lines(Array.from(CORPUS, (byte) => Uint8Array.of(byte))), EXPECTED)
+})
+
+test('with a line end at the end there is no further line', async () => {
+  assert.deepEqual(await lines([CORPUS, Buffer.from('\n')]), EXPECTED)
+  assert.deepEqual(await lines([Buffer.from('\n')]), [''])
+  assert.deepEqual(await lines([]), [])
+})
+
+test('a line over many chunks is joined once', async () => {
+  const chunk = Buffer.alloc(65_536, 'x\xff\0', 'latin1')
+  const found = await lines([...Array.from({ length: 160 }, () => chunk), Buffer.from('\nnext')])
+  assert.deepEqual(
+    found.map(({ length }) => length),
+    [160 * 65_536, 4],
+  )
+})
+
+test('readAll joins the bytes of a stream, none included', async () => {
+  assert.equal((await readAll(Readable.from([]), 'it')).length, 0)
+  const parts = [Buffer.from([0, 255]), Buffer.from([10])]
+  assert.deepEqual([...(await readAll(Readable.from(parts), 'it'))], [0, 255, 10])
+})
+
+test('readAll stops at more bytes than a packet can hold, naming what it read', async () => {
+  const chunk = Buffer.alloc(64 * 1024 * 1024)
+  async function* endless(): AsyncGenerator<Buffer> {
+    for (;;) yield chunk
+  }
+  await assert.rejects(
+    readAll(Readable.from(endless()), 'standard input'),
+    (error) => error instanceof UsageError && /standard input.*268435455/.test(error.message),
+  )
+})

@@ -1,0 +1,210 @@
+// One stream: how writes are gathered, what is told of their progress, and how a connection ends.
+
+import assert from 'node:assert/strict'
+import { Duplex } from 'node:stream'
+import { test } from 'node:test'
+import { Connection, type ConnectionEvents } from '../../src/client/connection.js'
+import type { MqttError } from '../../src/errors.js'
+import { NONE, type Packet } from '../../src/packet/index.js'
+
+/** A transport that notes each system call and can refuse to take more. */
+class Pipe extends Duplex {
+  readonly calls: Buffer[] = []
+  stalled = false
+  /** The broker closes its side when we close ours. */
+  polite = true
+  #taken: (() => void) | undefined
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#take(chunk, done)
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    this.#take(Buffer.concat(chunks.map(({ chunk }) => chunk)), done)
+  }
+
+  override _final(done: () => void): void {
+    done()
+    if (this.polite) this.push(null)
+  }
+
+  #take(bytes: Buffer, done: () => void): void {
+    this.calls.push(bytes)
+    if (this.stalled) this.#taken = done
+    else setImmediate(done)
+  }
+
+  /** Takes the call that is waiting. */
+  release(): void {
+    const taken = this.#taken
+    this.#taken = undefined
+    taken?.()
+  }
+}
+
+interface Opened {
+  pipe: Pipe
+  connection: Connection
+  marks: number[]
+  closed: Promise<MqttError>
+  /** Resolves when the mark has been reported. */
+  flushed(mark: number): Promise<void>
+}
+
+function open(events: Partial<ConnectionEvents> = {}): Opened {
+  const pipe = new Pipe()
+  const marks: number[] = []
+  let changed = (): void => {}
+  let close!: (error: MqttError) => void
+  const closed = new Promise<MqttError>((resolve) => {
+    close = resolve
+  })
+  const connection = new Connection(pipe, 4, undefined, {
+    readable: () => {},
+    flushed: (mark) => {
+      marks.push(mark)
+      changed()
+    },
+    closed: close,
+    ...events,
+  })
+  const flushed = async (mark: number): Promise<void> => {
+    while (!marks.includes(mark)) {
+      await new Promise<void>((resolve) => {
+        changed = resolve
+      })
+    }
+  }
+  return { pipe, connection, marks, closed, flushed }
+}
+
+function message(payload: string | Uint8Array, topic = 't'): Packet {
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
+  return {
+    type: 'publish',
+    topic,
+    payload: bytes,
+    qos: 0,
+    retain: false,
+    dup: false,
+    packetId: 0,
+    properties: NONE,
+  }
+}
+
+test('small packets of one turn leave in one system call, in order, with one mark', async () => {
+  const { pipe, connection, marks, flushed } = open()
+  for (let mark = 1; mark <= 1_000; mark++) connection.send(message(`${mark % 10}`), mark)
+  assert.equal(pipe.calls.length, 0, 'nothing leaves within the turn')
+  await flushed(1_000)
+  assert.equal(pipe.calls.length, 1)
+  assert.deepEqual(marks, [1_000])
+  const bytes = pipe.calls[0] as Buffer
+  assert.equal(bytes.length, 6_000)
+  assert.deepEqual([...bytes.subarray(0, 12)], [0x30, 4, 0, 1, 0x74, 0x31, 0x30, 4, 0, 1, 0x74, 0x32])
+})
+
+test('packets sent while the transport is busy gather for the next call', async () => {
+  const { pipe, connection, flushed } = open()
+  pipe.stalled = true
+  connection.send(message('a'), 1)
+  connection.flush()
+  for (let mark = 2; mark <= 50; mark++) {
+    connection.send(message('b'), mark)
+    connection.flush()
+  }
+  assert.equal(pipe.calls.length, 1)
+  pipe.stalled = false
+  pipe.release()
+  await flushed(50)
+  assert.equal(pipe.calls.length, 2)
+})
+
+test('a large payload leaves in slices: progress is told, the mark only at its end', async () => {
+  const { pipe, connection, marks, flushed } = open()
+  const payload = Buffer.from(Array.from({ length: 1_000_000 }, (_, at) => (at * 7) % 251))
+  connection.send(message('before'), 1)
+  connection.send(message(payload), 2)
+  connection.send(message('after'), 3)
+  await flushed(3)
+  const ends = marks.filter((mark) => mark > 0)
+  assert.equal(ends.at(-1), 3)
+  assert.deepEqual(
+    ends,
+    [...ends].sort((a, b) => a - b),
+  )
+  assert.ok(marks.filter((mark) => mark === 0).length >= 10, 'progress within the payload')
+  const all = Buffer.concat(pipe.calls)
+  assert.ok(all.subarray(0, 11).equals(Buffer.from('300900017462 65666f7265'.replaceAll(' ', ''), 'hex')))
+  assert.ok(all.subarray(11 + 7, 11 + 7 + payload.length).equals(payload))
+  assert.ok(all.subarray(-5).equals(Buffer.from('after')))
+})
+
+test('a transport that takes nothing makes the connection say that it is behind', async () => {
+  const { pipe, connection, flushed } = open()
+  pipe.stalled = true
+  let mark = 0
+  while (!connection.isBehind && mark < 1_000) connection.send(message(Buffer.alloc(1_000)), ++mark)
+  assert.ok(mark >= 60 && mark <= 100, `${mark} messages of 1 kB`)
+  await Promise.resolve()
+  pipe.stalled = false
+  pipe.release()
+  await flushed(mark)
+  assert.equal(connection.isBehind, false)
+})
+
+test('end: everything leaves, then both sides close', async () => {
+  const { pipe, connection, closed } = open()
+  connection.send(message('x'), 1)
+  connection.send({ type: 'disconnect', reasonCode: 0, properties: NONE }, 2)
+  assert.equal(await connection.end(10_000), 'closed')
+  assert.ok(Buffer.concat(pipe.calls).equals(Buffer.from('3004000174 78 e000'.replaceAll(' ', ''), 'hex')))
+  assert.equal((await closed).code, 'CLOSED')
+})
+
+test('end: a broker that does not close runs into the limit', async () => {
+  const { pipe, connection } = open()
+  pipe.polite = false
+  assert.equal(await connection.end(20), 'timeout')
+  assert.equal(pipe.destroyed, true)
+})
+
+test('end: a transport that takes nothing runs into the limit', async () => {
+  const { pipe, connection } = open()
+  pipe.stalled = true
+  connection.send(message('x'), 1)
+  assert.equal(await connection.end(20), 'timeout')
+})
+
+test('end: a reset shows that the broker did not read', async () => {
+  const { pipe, connection, closed } = open()
+  pipe.polite = false
+  const ending = connection.end(10_000)
+  pipe.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
+  assert.equal(await ending, 'reset')
+  assert.match((await closed).message, /ECONNRESET/)
+})
+
+test('end: of a stream that is gone already', async () => {
+  const { pipe, connection, closed } = open()
+  pipe.destroy()
+  await closed
+  assert.equal(await connection.end(10_000), 'closed')
+})
+
+test('a stream that closes in the middle of a packet says so', async () => {
+  const { pipe, connection, closed } = open({ readable: () => connection.next() })
+  pipe.push(Buffer.from('30050001', 'hex'))
+  pipe.push(null)
+  pipe.on('end', () => pipe.destroy())
+  assert.match((await closed).message, /in the middle of a packet \(4 bytes/)
+})
+
+test('after destroy nothing is decoded any more', () => {
+  const { pipe, connection } = open()
+  pipe.emit('data', Buffer.from('d000', 'hex'))
+  connection.destroy()
+  assert.equal(connection.next(), undefined)
+})

@@ -1,0 +1,85 @@
+// Opening streams: each failure names its step, the host and the reason in plain words.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { TransportError, type TransportStep } from '../../src/errors.js'
+import { dial } from '../../src/transport/index.js'
+import { broker, deadPort, mute } from '../broker/broker.js'
+import { script } from '../broker/script.js'
+
+const never = new AbortController().signal
+
+function failed(step: TransportStep, words: RegExp) {
+  return (error: unknown): boolean => {
+    assert.ok(error instanceof TransportError, String(error))
+    assert.equal(error.step, step)
+    assert.match(error.message, words)
+    return true
+  }
+}
+
+test('an open port gives a stream, by address and by name', async (t) => {
+  const { port } = await broker(t)
+  for (const host of ['127.0.0.1', 'localhost']) {
+    const stream = await dial({ host, port }, never)
+    stream.destroy()
+    await once(stream, 'close')
+  }
+})
+
+test('a port without a listener', async () => {
+  const port = await deadPort()
+  await assert.rejects(
+    dial({ host: '127.0.0.1', port }, never),
+    failed('tcp', new RegExp(`127\\.0\\.0\\.1 port ${port}: connection refused.*ECONNREFUSED`)),
+  )
+})
+
+test('all addresses of a name refuse: the last failure counts', async () => {
+  const port = await deadPort()
+  await assert.rejects(dial({ host: 'localhost', port }, never), failed('tcp', /localhost port .*refused/))
+})
+
+test('a name that does not exist', async () => {
+  await assert.rejects(dial({ host: 'nohost.invalid', port: 1 }, never), failed('lookup', /nohost\.invalid/))
+})
+
+test('an attempt that is aborted, before and in the middle, ends with the reason and the step', async (t) => {
+  const reason = new Error('no answer within 1 s')
+  await assert.rejects(
+    dial({ host: '127.0.0.1', port: 1 }, AbortSignal.abort(reason)),
+    failed('tcp', /no answer within 1 s \(TCP connection\)/),
+  )
+  const server = await mute(t)
+  const aborter = new AbortController()
+  const opening = dial({ host: '127.0.0.1', port: server.port, tls: {} }, aborter.signal)
+  const rejected = assert.rejects(opening, failed('tls', /no answer within 1 s \(TLS handshake\)/))
+  while (server.connections() === 0) await new Promise((resolve) => setImmediate(resolve))
+  await new Promise((resolve) => setImmediate(resolve))
+  aborter.abort(reason)
+  await rejected
+})
+
+test('TLS to a port that speaks MQTT without it', async (t) => {
+  const server = await script(
+    t,
+    "> 20 02 00 00 'not tls at all, and long enough to be told from a record'\nsilence",
+  )
+  await assert.rejects(
+    dial({ host: '127.0.0.1', port: server.port, tls: {} }, never),
+    failed('tls', /did not answer in TLS/),
+  )
+  await server.done
+})
+
+for (const ending of ['cut', 'reset']) {
+  test(`a handshake that the other side ends (${ending})`, async (t) => {
+    const server = await script(t, `< 16\n${ending}`)
+    await assert.rejects(
+      dial({ host: '127.0.0.1', port: server.port, tls: {} }, never),
+      failed('tls', /closed during the TLS handshake/),
+    )
+    await server.done
+  })
+}
