@@ -132,7 +132,7 @@ export class Outbound<Tag> {
     const expiry = message.properties.messageExpiryInterval
     const item = { message, tag, expiresAt: expiry === undefined ? NEVER : now + expiry * 1000 }
     const mayPass = message.qos === 0 ? this.#waitingQos0 === 0 : this.#waiting.length === 0
-    if (this.#limits === undefined || !mayPass || !this.#send(item, now)) {
+    if (this.#limits === undefined || !mayPass || !this.#send(item)) {
       this.#waiting.push(item)
       if (message.qos === 0) this.#waitingQos0++
     }
@@ -160,23 +160,19 @@ export class Outbound<Tag> {
     // Retransmissions held back by a smaller quota go first, or the order would be lost [MQTT-4.6.0-1].
     if (this.#held > 0) for (const flow of this.#flows.values()) if (flow.held) this.#resend(flow)
     for (let item = this.#waiting.peek(); item !== undefined; item = this.#waiting.peek()) {
-      if (!this.#send(item, now)) return
+      if (item.expiresAt <= now) {
+        const error = new ClosedError('message expired before it could be sent')
+        this.#sink.settle(item.tag, { reasonCode: 0, error })
+      } else if (!this.#send(item)) return
       this.#waiting.shift()
       if (item.message.qos === 0) this.#waitingQos0--
     }
   }
 
   /** Sends, or settles what cannot be sent; false where the window is full. */
-  #send({ message, tag, expiresAt }: Waiting<Tag>, now: number): boolean {
+  #send({ message, tag }: Waiting<Tag>): boolean {
     const { qos } = message
     if (qos > 0 && (this.#quota <= 0 || this.#held > 0)) return false
-    if (expiresAt <= now) {
-      this.#sink.settle(tag, {
-        reasonCode: 0,
-        error: new ClosedError('message expired before it could be sent'),
-      })
-      return true
-    }
     const packet: Publish = { type: 'publish', dup: false, packetId: 0, ...message }
     const error = this.#refusal(packet)
     if (error !== undefined) {
