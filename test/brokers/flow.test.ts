@@ -190,22 +190,24 @@ const LINES = [
 ]
 const TEXT = LINES.map((line) => `${line}\n`).join('')
 const clients = needs('mosquitto', 'mosquitto_pub', 'mosquitto_sub')
-// mosquitto 2.0.11 exceeds the small Receive Maximum that its own mosquitto_sub sets with -C below 20, which then leaves:
-// with a window of 20 and more lines than that it cannot.
+// mosquitto 2.0.11 sends more QoS 2 messages than the Receive Maximum of its own mosquitto_sub allows, which then
+// leaves with a protocol error: that pair is not tried in MQTT 5.
+const OVERRUN = (version: string, qos: string): boolean => version === 'mqttv5' && qos === '2'
 const NARROW_BROKER = OPEN_BROKER.replace('max_inflight_messages 1000', 'max_inflight_messages 20')
 
 for (const version of VERSIONS) {
   for (const qos of ['0', '1', '2']) {
-    test(`mosquitto_sub prints what mqtt-pub -l sends, in ${version} at QoS ${qos}`, clients, async (t) => {
-      const mosquitto = await startMosquitto(t, NARROW_BROKER)
-      const args = [...at(mosquitto, version), '-t', 'talk', '-q', qos]
-      const sub = start(t, 'mosquitto_sub', [...args, '-i', 'theirs', '-C', String(LINES.length)])
-      await mosquitto.subscribed(sub, 'theirs', 'talk')
-      assertQuiet(await startPub(t, [...args, '-l'], { input: TEXT }).ended)
-      const result = await sub.ended
-      assertQuiet(result)
-      assertSameBytes(result.stdout, TEXT)
-    })
+    if (!OVERRUN(version, qos))
+      test(`mosquitto_sub prints what mqtt-pub -l sends, in ${version} at QoS ${qos}`, clients, async (t) => {
+        const mosquitto = await startMosquitto(t, NARROW_BROKER)
+        const args = [...at(mosquitto, version), '-t', 'talk', '-q', qos]
+        const sub = start(t, 'mosquitto_sub', [...args, '-i', 'theirs', '-C', String(LINES.length)])
+        await mosquitto.subscribed(sub, 'theirs', 'talk')
+        assertQuiet(await startPub(t, [...args, '-l'], { input: TEXT }).ended)
+        const result = await sub.ended
+        assertQuiet(result)
+        assertSameBytes(result.stdout, TEXT)
+      })
 
     test(`mqtt-sub prints what mosquitto_pub -l sends, in ${version} at QoS ${qos}`, clients, async (t) => {
       const mosquitto = await startMosquitto(t, NARROW_BROKER)
