@@ -5,7 +5,7 @@
 //   MalformedError  the peer sent bytes that are not an MQTT packet, or hold an illegal value
 //   ProtocolError   the peer sent a legal packet at the wrong time, or broke a limit
 //   RefusedError    the broker said no
-//   TransportError  a step below MQTT failed: lookup, tcp, tls
+//   TransportError  a step below MQTT failed: lookup, tcp, tls, proxy, upgrade
 //   TimeoutError    a wait ran out
 //   ClosedError     the work outlived the connection
 
@@ -108,15 +108,42 @@ export class RefusedError extends MqttError {
   }
 }
 
-export type TransportStep = 'lookup' | 'tcp' | 'tls' | 'unix'
+export type TransportStep = 'lookup' | 'tcp' | 'tls' | 'unix' | 'proxy' | 'upgrade'
+
+/**
+ * How a proxy or a WebSocket server failed us:
+ *   denied       the proxy's rules or our credentials forbid it
+ *   unreachable  the proxy cannot reach the broker
+ *   failed       something in the proxy or the server, or an answer that is none
+ *   unknown      the proxy answered a code that nobody has defined
+ *   refused      the server does not speak MQTT over WebSocket there
+ *   closed       the server closed the connection instead of answering the upgrade
+ */
+export type TransportDetail = 'denied' | 'unreachable' | 'failed' | 'unknown' | 'refused' | 'closed'
 
 /** A step below MQTT failed. */
 export class TransportError extends MqttError {
   readonly step: TransportStep
+  /** Set for the steps `proxy` and `upgrade`. */
+  readonly detail: TransportDetail | undefined
+  /** The SOCKS reply code or the HTTP status that said so. */
+  readonly reply: number | undefined
 
-  constructor(step: TransportStep, message: string, options?: ErrorOptions) {
+  constructor(
+    step: TransportStep,
+    message: string,
+    options?: ErrorOptions & { detail?: TransportDetail | undefined; reply?: number | undefined },
+  ) {
     super('TRANSPORT', message, options)
     this.step = step
+    this.detail = options?.detail
+    this.reply = options?.reply
+  }
+
+  /** Whether the same would happen again: trying once more is of no use. */
+  get isFinal(): boolean {
+    if (this.step === 'proxy') return this.detail !== undefined && this.detail !== 'unreachable'
+    return this.step === 'tls' || this.detail === 'refused'
   }
 }
 

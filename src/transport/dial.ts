@@ -1,133 +1,94 @@
-// Opens byte streams over TCP and TLS. Errors name the step that failed and say it in plain words.
+// The door's one function: puts the ways to a broker together, each inside the one before.
 
-import { connect, isIP, type Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TransportError, type TransportStep } from '../errors.js'
-import type { Target, TlsSettings } from './target.js'
+import type { ResolveSrv } from './srv.js'
+import { release } from './step.js'
+import { nameOf, proxyName, type Target } from './target.js'
+import { addressesOf, dialTcp } from './tcp.js'
+
+/** Stands in for the world outside, in tests. */
+export interface DialTools {
+  resolveSrv?: ResolveSrv
+}
 
 /**
- * Looks the host up, tries its addresses and, with `target.tls`, shakes hands. Aborting `signal` ends the attempt
- * with the signal's reason as the cause. Throws TransportError.
+ * Opens a byte stream to the target: by its SRV records, through its proxy, over TCP or a unix socket, then TLS, then
+ * WebSocket. Aborting `signal` ends the attempt with the signal's reason as the cause. Throws TransportError, and
+ * UsageError for settings that cannot be used.
  */
-export async function dial(target: Target, signal: AbortSignal): Promise<Duplex> {
-  // Loading it takes a third of a plain publish's time, so only those who need it pay.
-  const tls = target.tls === undefined ? undefined : await import('node:tls')
-  return new Promise((resolve, reject) => {
-    const { host, port } = target
-    let step: TransportStep = isIP(host) === 0 ? 'lookup' : 'tcp'
-    // Writes are gathered by the client: waiting for more would only add delay.
-    const tcp = connect({ host, port, noDelay: true })
-    const stream: Socket =
-      tls === undefined || target.tls === undefined
-        ? tcp
-        : tls.connect({ ...tlsOptions(target.host, target.tls), socket: tcp })
-
-    const settle = (): void => {
-      signal.removeEventListener('abort', onAbort)
-      tcp.removeListener('lookup', onLookup)
-      tcp.removeListener('connect', onConnect)
-      for (const each of [tcp, stream]) each.removeListener('error', onError)
-      stream.removeListener('close', onClose)
+export async function dial(target: Target, signal: AbortSignal, tools: DialTools = {}): Promise<Duplex> {
+  if (!target.srv || (target.path !== undefined && target.proxy === undefined))
+    return dialServer(target, signal)
+  const { findServers } = await import('./srv.js')
+  const { name, servers } = await findServers(target, signal, tools.resolveSrv)
+  let failure: unknown
+  for (const server of servers) {
+    try {
+      return await dialServer({ ...target, host: server.name, port: server.port }, signal)
+    } catch (error) {
+      failure = error
+      if (!(error instanceof TransportError) || signal.aborted) break
     }
-    const fail = (error: TransportError): void => {
-      settle()
-      for (const each of [tcp, stream]) each.on('error', () => {}).destroy()
-      reject(error)
-    }
-    const onLookup = (error: Error | null): void => {
-      if (error === null) step = 'tcp'
-    }
-    const onConnect = (): void => {
-      step = 'tls'
-      if (tls === undefined) onOpen()
-    }
-    const onOpen = (): void => {
-      settle()
-      resolve(stream)
-    }
-    const onError = (error: NodeJS.ErrnoException): void => fail(explain(error, step, target))
-    const onClose = (): void =>
-      fail(new TransportError(step, `${where(target)}: connection closed during the TLS handshake`))
-    const onAbort = (): void => {
-      const reason = signal.reason as Error
-      fail(
-        new TransportError(step, `${where(target)}: ${reason.message} (${STEPS[step]})`, { cause: reason }),
-      )
-    }
-    if (signal.aborted) return onAbort()
-    signal.addEventListener('abort', onAbort)
-    tcp.on('lookup', onLookup)
-    tcp.on('connect', onConnect)
-    for (const each of new Set([tcp, stream])) each.on('error', onError)
-    if (tls !== undefined) {
-      stream.on('secureConnect', onOpen)
-      stream.on('close', onClose)
-    }
-  })
-}
-
-const STEPS: Record<TransportStep, string> = {
-  lookup: 'name lookup',
-  tcp: 'TCP connection',
-  tls: 'TLS handshake',
-  unix: 'socket connection',
-}
-
-function where({ host, port }: Target): string {
-  return `cannot connect to ${host} port ${port}`
-}
-
-function tlsOptions(host: string, { ca, cert, key, passphrase, insecure }: TlsSettings): object {
-  return {
-    host, // the name that the certificate must bear
-    ...(isIP(host) === 0 && { servername: host }),
-    ...(ca !== undefined && { ca: [...ca] }),
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
-    ...(passphrase !== undefined && { passphrase }),
-    minVersion: 'TLSv1.2',
-    rejectUnauthorized: insecure !== true,
   }
-}
-
-const REASONS: Record<string, string> = {
-  ECONNREFUSED: 'connection refused: nothing listens there',
-  ECONNRESET: 'connection reset',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'network unreachable',
-  ETIMEDOUT: 'no answer',
-  EACCES: 'permission denied',
-  ENOTFOUND: 'unknown host',
-  EAI_AGAIN: 'name lookup failed, the name server did not answer',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed: give it or its CA with --cafile',
-  SELF_SIGNED_CERT_IN_CHAIN: 'the certificate chain ends in a CA that is not trusted: give it with --cafile',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    'the certificate was issued by a CA that is not trusted: give it with --cafile',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    'the certificate was issued by a CA that is not trusted: give it with --cafile',
-  CERT_HAS_EXPIRED: 'the certificate has expired',
-  CERT_NOT_YET_VALID: 'the certificate is not valid yet',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'the port did not answer in TLS: is it a port without TLS?',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'the port did not answer in TLS: is it a port without TLS?',
-}
-
-function explain(error: NodeJS.ErrnoException, step: TransportStep, target: Target): TransportError {
-  // With several addresses the last failure counts.
-  const last = error instanceof AggregateError ? (error.errors.at(-1) as NodeJS.ErrnoException) : error
-  const code = last.code ?? ''
-  const at = last.syscall === 'getaddrinfo' ? 'lookup' : isTlsError(last) ? 'tls' : step
-  const reason =
-    code === 'ERR_TLS_CERT_ALTNAME_INVALID'
-      ? `the certificate is not for '${target.host}' (${last.message.replace(/^.*altnames: /i, '')})`
-      : code === 'ECONNRESET' && at === 'tls'
-        ? 'connection closed during the TLS handshake'
-        : (REASONS[code] ?? last.message)
-  return new TransportError(at, `${where(target)}: ${reason}${code === '' ? '' : ` (${code})`}`, {
-    cause: error,
+  if (!(failure instanceof TransportError)) throw failure
+  const { step, message, detail, reply } = failure
+  const tried = servers.length === 1 ? 'its only server' : `the last of ${servers.length} servers`
+  throw new TransportError(step, `${message} (${tried} by the SRV record ${name})`, {
+    cause: failure,
+    detail,
+    reply,
   })
 }
 
-/** Whether an error of an open stream comes from TLS, such as an alert that arrives after the handshake. */
-export function isTlsError(error: Error): boolean {
-  return /^ERR_(SSL|TLS)_/.test((error as NodeJS.ErrnoException).code ?? '')
+async function dialServer(target: Target, signal: AbortSignal): Promise<Duplex> {
+  const { host, path, proxy, tls, webSocket } = target
+  // Loading TLS takes a third of a plain publish's time, so only those who need it pay. All is loaded and checked
+  // before there is a socket that could fail unheard.
+  const tlsDialler = tls && (await import('./tls.js'))
+  const webSocketDialler = webSocket && (await import('./web-socket.js'))
+  if (webSocket !== undefined) webSocketDialler?.checkWebSocket(webSocket)
+  const context = tls && tlsDialler?.prepareTls(tls)
+  const where = `cannot connect to ${nameOf(target)}`
+  let stream = await dialBase(target, where, signal)
+  let step: TransportStep = proxy !== undefined ? 'proxy' : path !== undefined ? 'unix' : 'tcp'
+  const overUnix = path !== undefined && proxy === undefined
+  if (tls !== undefined && tlsDialler !== undefined && context !== undefined) {
+    stream = await tlsDialler.dialTls(stream, tls, context, overUnix ? undefined : host, where, signal)
+    step = 'tls'
+  }
+  if (webSocket === undefined || webSocketDialler === undefined)
+    return release(stream, { name: step, where, signal })
+  const upgraded = await webSocketDialler.dialWebSocket(
+    stream,
+    webSocket,
+    overUnix ? 'localhost' : host,
+    where,
+    signal,
+  )
+  return release(upgraded, { name: 'upgrade', where, signal })
+}
+
+/** What carries everything else: TCP, a unix socket or a tunnel. */
+async function dialBase(target: Target, where: string, signal: AbortSignal): Promise<Socket> {
+  const { host, port, path, proxy, localAddress } = target
+  if (proxy === undefined) {
+    if (path === undefined) return dialTcp({ host, port, localAddress, where }, signal)
+    const { dialUnix } = await import('./unix.js')
+    return dialUnix(path, where, signal)
+  }
+  const through =
+    proxy.kind === 'http'
+      ? (await import('./http-proxy.js')).throughHttp
+      : (await import('./socks.js')).throughSocks
+  const isLookedUpHere = proxy.kind === 'socks5' && isIP(host) === 0
+  const [address = host] = isLookedUpHere ? await addressesOf(host, { name: 'lookup', where, signal }) : []
+  const toProxy = {
+    host: proxy.host,
+    port: proxy.port,
+    localAddress,
+    where: `cannot connect to ${proxyName(proxy)}`,
+  }
+  return through(await dialTcp(toProxy, signal), proxy, { host: address, port }, where, signal)
 }

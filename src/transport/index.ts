@@ -1,11 +1,17 @@
 // The door of the transport layer. It carries bytes and has never heard of MQTT.
 
-export { dial, isTlsError } from './dial.js'
+export { type DialTools, dial } from './dial.js'
+export { isEncryptedKey, systemCas } from './pem.js'
+export { type ProxySettings, parseProxy } from './proxy.js'
+export type { ResolveSrv, SrvRecord } from './srv.js'
+export { isTlsError } from './step.js'
 export {
   DEFAULT_PORT,
   DEFAULT_TLS_PORT,
+  nameOf,
   type ParsedUrl,
   parseUrl,
   type Target,
   type TlsSettings,
+  type WebSocketSettings,
 } from './target.js'
