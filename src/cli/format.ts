@@ -1,8 +1,10 @@
-// What mqtt-sub prints for a message: a format is compiled once and used for many.
+// What mqtt-sub and mqtt-rr print for a message: a format is compiled once and used for many.
 
 import type { Message } from '../client/index.js'
 import { UsageError } from '../errors.js'
-import { jsonLine } from './json.js'
+import { CONVERSIONS, type Piece, type Push, type Tools } from './conversions.js'
+import { type Moment, wallClock } from './moment.js'
+import { dateConversion } from './strftime.js'
 
 /** The bytes to print for one message, none where nothing is printed. */
 export type Print = (message: Message) => readonly Uint8Array[]
@@ -11,7 +13,7 @@ const EOL = Buffer.from('\n')
 const SPACE = Buffer.from(' ')
 const NULL = Buffer.from('(null)')
 
-/** `payload` and a line end; with `verbose` the topic in front. An empty payload prints nothing, or `(null)`. */
+/** `payload` and a line end; with `verbose` the topic in front, and `(null)` for an empty payload if lines end. */
 export function plainPrint({
   verbose = false,
   noEol = false,
@@ -21,96 +23,145 @@ export function plainPrint({
 }): Print {
   const end = noEol ? [] : [EOL]
   if (!verbose) return ({ payload }) => (payload.length === 0 ? [] : [payload, ...end])
-  return ({ topic, payload }) => [Buffer.from(topic), SPACE, payload.length === 0 ? NULL : payload, ...end]
-}
-
-const ESCAPES: Record<string, number> = { '\\': 92, 0: 0, a: 7, e: 27, n: 10, r: 13, t: 9, v: 11 }
-
-interface Spec {
-  left: boolean
-  zero: boolean
-  width: number
-  /** Bytes to print at most. */
-  precision: number | undefined
-}
-
-function pad(bytes: Buffer, { left, zero, width }: Spec, mayZero: boolean): Buffer {
-  if (bytes.length >= width) return bytes
-  const fill = Buffer.alloc(width - bytes.length, zero && mayZero && !left ? '0' : ' ')
-  return Buffer.concat(left ? [bytes, fill] : [fill, bytes])
-}
-
-function number(value: number, spec: Spec): Buffer {
-  return pad(Buffer.from(String(value)), spec, true)
-}
-
-// Flags and width where the reference honours them; the others print their value as it is.
-const CONVERSIONS: Record<string, (message: Message, spec: Spec) => Buffer> = {
-  '%': () => Buffer.from('%'),
-  j: (message) => Buffer.from(jsonLine(message, new Date())),
-  l: ({ payload }, spec) => number(payload.length, spec),
-  m: ({ packetId }, spec) => number(packetId, spec),
-  p: ({ payload }, spec) => (spec.width === 0 ? payload : pad(payload.subarray(0, spec.width), spec, true)),
-  q: ({ qos }) => Buffer.from(String(qos)),
-  r: ({ retain }) => Buffer.from(retain ? '1' : '0'),
-  t: ({ topic }, spec) => {
-    const bytes = Buffer.from(topic)
-    return pad(spec.precision === undefined ? bytes : bytes.subarray(0, spec.precision), spec, false)
-  },
-}
-
-// % [-|0] [WIDTH] [. [PRECISION]] [SEPARATOR] CONVERSION
-const SEQUENCE = /^%([-0]?)(\d*)(?:(\.)(\d*))?([!"#$&'()*+,./:;<=>?@[\\\]^_`{|}~ -]?)([\s\S]?)/u
-
-/** Compiles the argument of -F. Throws UsageError naming the part that cannot be used. */
-export function compile(format: string, noEol = false): Print {
-  const parts: ((message: Message) => Buffer)[] = []
-  let literal: Buffer[] = []
-  const flushLiteral = (): void => {
-    if (literal.length === 0) return
-    const bytes = Buffer.concat(literal)
-    literal = []
-    parts.push(() => bytes)
+  return ({ topic, payload }) => {
+    if (payload.length === 0) return noEol ? [] : [Buffer.from(topic), SPACE, NULL, EOL]
+    return [Buffer.from(topic), SPACE, payload, ...end]
   }
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\\': '\\',
+  0: '\0',
+  a: '\x07',
+  e: '\x1b',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+}
+
+// % [-] [0] [WIDTH] [. [PRECISION]] [SEPARATOR] CONVERSION
+const SEQUENCE = /%(-?)(0?)(\d*)(?:(\.)(\d*))?([!"#$&'()*+,./:;<=>?@[\\\]^_`{|}~ -]?)([\s\S]?)/uy
+const SPECIAL = /[\\@%]/g
+/** No payload is longer. */
+const MAX_FIELD = 268_435_455
+
+export interface FormatOptions extends Partial<Tools> {
+  noEol?: boolean
+}
+
+/**
+ * Compiles the argument of -F. Throws UsageError naming the part that cannot be used. `complain` hears of payloads
+ * that a conversion cannot print; the rest of the format is printed nevertheless.
+ */
+export function compile(
+  format: string,
+  { noEol = false, pretty = false, complain = () => {}, clock = wallClock }: FormatOptions = {},
+): Print {
+  const tools: Tools = { pretty, complain, clock }
+  const pieces: Piece[] = []
+  let moment: Moment = { seconds: 0, nanoseconds: 0 } // that of all dates in a message
+  let dated = false
   for (let at = 0; at < format.length; ) {
-    const rest = format.slice(at)
-    const character = rest[0]
+    const character = format[at]
     if (character === '\\') {
-      const letter = rest[1]
-      if (letter === undefined) throw new UsageError("'\\' at the end: the sequence is unfinished")
-      const byte = ESCAPES[letter]
-      if (byte === undefined)
-        throw new UsageError(
-          `'\\${letter}': unknown escape, expected one of \\\\ \\0 \\a \\e \\n \\r \\t \\v`,
-        )
-      literal.push(Buffer.from([byte]))
+      pieces.push(unescaped(characterAt(format, at + 1)))
       at += 2
     } else if (character === '@') {
-      throw new UsageError("'@': dates are not supported yet")
+      const letter = characterAt(format, at + 1)
+      if (letter === '') throw new UsageError("'@' at the end: the sequence is unfinished")
+      const date = dateConversion(letter)
+      if (typeof date !== 'string') dated = true
+      pieces.push(typeof date === 'string' ? date : () => date(moment))
+      at += 1 + letter.length
     } else if (character === '%') {
-      const [sequence = '%', flag, width = '', dot, precision = '', , name = ''] = SEQUENCE.exec(rest) ?? []
-      if (name === '') throw new UsageError(`'${sequence}' at the end: the sequence is unfinished`)
-      const conversion = Object.hasOwn(CONVERSIONS, name) ? CONVERSIONS[name] : undefined
-      if (conversion === undefined) {
-        const known = Object.keys(CONVERSIONS).map((each) => `%${each}`)
-        throw new UsageError(`'${sequence}': unknown conversion, expected one of ${known.join(' ')}`)
-      }
-      const spec: Spec = {
-        left: flag === '-',
-        zero: flag === '0',
-        width: Number(width),
-        precision: dot === undefined ? undefined : Number(precision),
-      }
-      flushLiteral()
-      parts.push((message) => conversion(message, spec))
-      at += sequence.length
+      const { piece, length } = conversion(format, at, tools)
+      pieces.push(piece)
+      at += length
     } else {
-      const end = rest.search(/[\\@%]/)
-      literal.push(Buffer.from(end === -1 ? rest : rest.slice(0, end)))
-      at += end === -1 ? rest.length : end
+      SPECIAL.lastIndex = at
+      const end = SPECIAL.exec(format)?.index ?? format.length
+      pieces.push(format.slice(at, end))
+      at = end
     }
   }
-  if (!noEol) literal.push(EOL)
-  flushLiteral()
-  return (message) => parts.map((part) => part(message))
+  if (!noEol) pieces.push('\n')
+  const parts = join(pieces)
+  return (message) => {
+    const out: Uint8Array[] = []
+    if (dated) moment = clock()
+    for (const push of parts) push(message, out)
+    return out
+  }
+}
+
+function unescaped(letter: string): string {
+  if (letter === '') throw new UsageError("'\\' at the end: the sequence is unfinished")
+  const text = Object.hasOwn(ESCAPES, letter) ? ESCAPES[letter] : undefined
+  if (text !== undefined) return text
+  throw new UsageError(`'\\${letter}': unknown escape, expected one of \\\\ \\0 \\a \\e \\n \\r \\t \\v`)
+}
+
+function characterAt(text: string, at: number): string {
+  return at < text.length ? String.fromCodePoint(text.codePointAt(at) as number) : ''
+}
+
+function conversion(format: string, start: number, tools: Tools): { piece: Piece; length: number } {
+  SEQUENCE.lastIndex = start
+  const match = SEQUENCE.exec(format) as RegExpExecArray // everything behind % is optional
+  const [sequence, minus, zero, width, dot, precision, separator = '', letter = ''] = match
+  if (letter === '') throw new UsageError(`'${sequence}' at the end: the sequence is unfinished`)
+  const make = Object.hasOwn(CONVERSIONS, letter) ? CONVERSIONS[letter] : undefined
+  if (make === undefined) {
+    const known = Object.keys(CONVERSIONS).map((each) => `%${each}`)
+    throw new UsageError(`'${sequence}': unknown conversion, expected one of ${known.join(' ')}`)
+  }
+  const spec = {
+    left: minus !== '',
+    zero: zero !== '',
+    width: Number(width),
+    precision: dot === undefined ? undefined : Number(precision),
+    separator,
+  }
+  if (Math.max(spec.width, spec.precision ?? 0) > MAX_FIELD) {
+    throw new UsageError(`'${sequence}': width and precision cannot be greater than ${MAX_FIELD}`)
+  }
+  return { piece: make(spec, tools), length: sequence.length }
+}
+
+/** Neighbouring texts become one, so that each needs only one buffer. */
+function join(pieces: readonly Piece[]): Push[] {
+  const parts: Push[] = []
+  let texts: Exclude<Piece, { push: Push }>[] = []
+  const flush = (): void => {
+    if (texts.length > 0) parts.push(textPart(texts))
+    texts = []
+  }
+  for (const piece of pieces) {
+    if (typeof piece === 'object') {
+      flush()
+      parts.push(piece.push)
+    } else if (typeof piece === 'string' && typeof texts.at(-1) === 'string') {
+      texts.push(`${texts.pop()}${piece}`)
+    } else {
+      texts.push(piece)
+    }
+  }
+  flush()
+  return parts
+}
+
+function textPart(texts: readonly Exclude<Piece, { push: Push }>[]): Push {
+  const [first, ...others] = texts
+  if (typeof first === 'string' && others.length === 0) {
+    const bytes = Buffer.from(first)
+    return (_, out) => {
+      out.push(bytes)
+    }
+  }
+  return (message, out) => {
+    let all = ''
+    for (const text of texts) all += typeof text === 'string' ? text : text(message)
+    if (all !== '') out.push(Buffer.from(all))
+  }
 }

@@ -1,20 +1,35 @@
-// A message as one line of JSON, with the keys and the order of mosquitto's %j.
+// A message as one JSON object, with the keys and the order of mosquitto's %j.
 
+import { isUtf8 } from 'node:buffer'
 import type { Message } from '../client/index.js'
+import { escapeText } from './json-escape.js'
+import { reprint } from './json-reprint.js'
+import { civil, digits, type Moment } from './moment.js'
 
-const TEXT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** Local time as `YYYY-MM-DDThh:mm:ss.uuuuuu±hhmm`. */
-export function timestamp(time: Date): string {
-  const pad = (value: number, width = 2): string => String(value).padStart(width, '0')
-  const date = `${time.getFullYear()}-${pad(time.getMonth() + 1)}-${pad(time.getDate())}`
-  const clock = `${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}`
-  const zone = -time.getTimezoneOffset()
-  const offset = `${zone < 0 ? '-' : '+'}${pad(Math.floor(Math.abs(zone) / 60))}${pad(Math.abs(zone) % 60)}`
-  return `${date}T${clock}.${pad(time.getMilliseconds() * 1000, 6)}${offset}`
+/** What stands between the tokens: a line end and tabs for each depth, and the rest. */
+interface Layout {
+  end: string
+  one: string
+  two: string
+  three: string
+  four: string
+  colon: string
+  /** Between the elements of an array, which stay on their line but are a depth of their own. */
+  comma: string
 }
 
-const NAMES: Record<string, string> = {
+const COMPACT: Layout = { end: '', one: '', two: '', three: '', four: '', colon: ':', comma: ',' }
+const PRETTY: Layout = {
+  end: '\n',
+  one: '\n\t',
+  two: '\n\t\t',
+  three: '\n\t\t\t',
+  four: '\n\t\t\t\t',
+  colon: ':\t',
+  comma: ', ',
+}
+
+const NAMES: Readonly<Record<string, string>> = {
   payloadFormatIndicator: 'payload-format-indicator',
   messageExpiryInterval: 'message-expiry-interval',
   contentType: 'content-type',
@@ -25,44 +40,77 @@ const NAMES: Record<string, string> = {
   userProperties: 'user-properties',
 }
 
-function jsonProperties(properties: Message['properties']): Record<string, unknown> | undefined {
-  const entries = Object.entries(properties).map(([name, value]): [string, unknown] => {
-    if (name === 'userProperties') {
-      return ['user-properties', (value as [string, string][]).map(([key, text]) => ({ [key]: text }))]
-    }
-    if (name === 'subscriptionIdentifiers') {
-      const list = value as number[]
-      return ['subscription-identifier', list.length === 1 ? list[0] : list]
-    }
-    return [NAMES[name] ?? name, value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value]
-  })
-  return entries.length === 0 ? undefined : Object.fromEntries(entries)
+/**
+ * Pushes the object onto `out`. With `parse` the payload is a JSON value, and ReprintError is thrown, before anything
+ * is pushed, where it cannot be printed as one. Else it is a string: U+FFFD stands for what is not UTF-8, and `payload_base64`
+ * carries the bytes without loss. A message without payload has null in both.
+ */
+export function pushJson(
+  message: Message,
+  at: Moment,
+  { parse, pretty }: { parse: boolean; pretty: boolean },
+  out: Uint8Array[],
+): void {
+  const { payload } = message
+  const layout = pretty ? PRETTY : COMPACT
+  const { one, colon, end } = layout
+  if (payload.length === 0) {
+    out.push(Buffer.from(`${head(message, at, layout)}null${end}}`))
+  } else if (parse) {
+    const parsed = reprint(payload, pretty, 1)
+    out.push(Buffer.from(head(message, at, layout)), parsed, Buffer.from(`${end}}`))
+  } else {
+    const valid = isUtf8(payload)
+    // Encoded again, toString has U+FFFD for what is not UTF-8.
+    const text = escapeText(valid ? payload : Buffer.from(payload.toString()))
+    const base64 = valid ? '' : `,${one}"payload_base64"${colon}"${payload.toString('base64')}"`
+    out.push(Buffer.from(`${head(message, at, layout)}"`), text, Buffer.from(`"${base64}${end}}`))
+  }
 }
 
-/**
- * `payload` is a string. Where the bytes are not UTF-8, it has U+FFFD for what is not, and `payload_base64` carries
- * the bytes without loss. A message without payload has null.
- */
-export function jsonLine(message: Message, time: Date): string {
-  const { topic, qos, retain, payload, packetId } = message
-  let text: string
-  let base64: string | undefined
-  try {
-    text = TEXT.decode(payload)
-  } catch {
-    text = payload.toString('utf8')
-    base64 = payload.toString('base64')
+/** All up to the value of the payload. */
+function head(message: Message, { seconds, nanoseconds }: Moment, layout: Layout): string {
+  const { topic, qos, retain, payload, packetId, properties } = message
+  const { one, colon } = layout
+  const { iso, zone } = civil(seconds)
+  let text = `{${one}"tst"${colon}"${iso}.${digits(Math.floor(nanoseconds / 1_000), 6)}${zone}"`
+  text += `,${one}"topic"${colon}${JSON.stringify(topic)}`
+  text += `,${one}"qos"${colon}${qos},${one}"retain"${colon}${retain}`
+  text += `,${one}"payloadlen"${colon}${payload.length}`
+  if (qos > 0) text += `,${one}"mid"${colon}${packetId}`
+  const listed = propertyMembers(properties, layout)
+  if (listed !== '') text += `,${one}"properties"${colon}{${listed}${one}}`
+  return `${text},${one}"payload"${colon}`
+}
+
+function propertyMembers(properties: Message['properties'], layout: Layout): string {
+  const { two, colon, comma } = layout
+  let text = ''
+  for (const [property, value] of Object.entries(properties)) {
+    const name = NAMES[property] ?? property
+    text += `${text === '' ? '' : ','}${two}"${name}"${colon}`
+    if (typeof value === 'number') text += value
+    else if (typeof value === 'string') text += JSON.stringify(value)
+    else if (value instanceof Uint8Array) {
+      const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+      text += JSON.stringify(bytes.toString())
+      if (!isUtf8(value)) text += `,${two}"${name}_base64"${colon}"${bytes.toString('base64')}"`
+    } else if (property === 'userProperties') {
+      text += userProperties(value as NonNullable<Message['properties']['userProperties']>, layout)
+    } else {
+      const numbers = (value as readonly number[]).join(comma)
+      text += (value as readonly number[]).length === 1 ? numbers : `[${numbers}]`
+    }
   }
-  const properties = jsonProperties(message.properties)
-  return JSON.stringify({
-    tst: timestamp(time),
-    topic,
-    qos,
-    retain,
-    payloadlen: payload.length,
-    ...(qos > 0 && { mid: packetId }),
-    ...(properties && { properties }),
-    payload: payload.length === 0 ? null : text,
-    ...(base64 !== undefined && { payload_base64: base64 }),
-  })
+  return text
+}
+
+function userProperties(
+  pairs: NonNullable<Message['properties']['userProperties']>,
+  { three, four, colon, comma }: Layout,
+): string {
+  const objects = pairs.map(
+    ([name, value]) => `{${four}${JSON.stringify(name)}${colon}${JSON.stringify(value)}${three}}`,
+  )
+  return `[${objects.join(comma)}]`
 }
