@@ -8,7 +8,7 @@ import { type BuildOptions, build } from 'esbuild'
 import { manualPage } from './cli/flags/man.js'
 import type { Program } from './cli/flags/table.js'
 
-const PROGRAMS: readonly Program[] = ['mqtt-pub', 'mqtt-sub']
+const PROGRAMS: readonly Program[] = ['mqtt-pub', 'mqtt-sub', 'mqtt-rr']
 
 const pages = PROGRAMS.map((program) => ({ path: `man/${program}.1`, text: manualPage(program) }))
 

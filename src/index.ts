@@ -24,4 +24,4 @@ export {
 export type { PropertiesOf, Qos, Version, Will } from './packet/index.js'
 export { filterFault, matches, reasonText, topicFault } from './packet/index.js'
 export type { Outcome, SessionLossPolicy } from './session/index.js'
-export type { TlsSettings } from './transport/index.js'
+export type { ProxySettings, TlsSettings, WebSocketSettings } from './transport/index.js'

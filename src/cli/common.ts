@@ -1,18 +1,18 @@
 // What the programs have in common: words to settings, connecting, and what a connection has to tell.
 
-import { type Client, type ClientOptions, connect, type Note } from '../client/index.js'
-import { UsageError } from '../errors.js'
+import { Alarm, type Client, type ClientOptions, connect, type Note, now } from '../client/index.js'
+import { TimeoutError, UsageError } from '../errors.js'
 import { type Packet, reasonText, type Version } from '../packet/index.js'
 import { EXIT, Reporter } from './exit.js'
-import { parse } from './flags/parse.js'
+import { gather } from './flags/sources.js'
 import type { Given, Program } from './flags/table.js'
 import type { Io } from './io.js'
-import { checkTogether } from './settings.js'
+import { checkTogether, readOptional } from './settings.js'
 import { VERSION } from './version.js'
 
 /**
- * Reads the command line, then runs `body`. Everything a program can throw ends here, in one line and a status;
- * `check` adds what the program demands of its own options.
+ * Reads the options, then runs `body`. Everything a program can throw ends here, in one line and a status; `check`
+ * adds what the program demands of its own options.
  */
 export async function runProgram(
   program: Program,
@@ -24,14 +24,21 @@ export async function runProgram(
   const reporter = new Reporter(program, io)
   let given: Given
   try {
-    given = parse(program, argv)
+    given = gather(program, argv, io.env, readOptional)
     if (given.showVersion) return await print(io, `${program} ${VERSION}\n`)
-    if (given.help) return await print(io, `${await (await import('./flags/help.js')).helpText(program)}\n`)
-    checkTogether(given)
+    if (given.help) return await print(io, await (await import('./flags/help.js')).helpText(program))
+    if (given.completion !== undefined) {
+      return await print(io, (await import('./flags/complete.js')).completion(program, given.completion))
+    }
+    checkTogether(given, program)
     check(given)
   } catch (error) {
     return error instanceof UsageError ? reporter.usage(error) : reporter.error(error)
   }
+  // ps shows the arguments to everybody on the machine.
+  const { password, passwordFile, psk, proxy, properties } = given
+  const secrets = [password, passwordFile, psk, proxy, properties?.connect?.authenticationData]
+  if (secrets.some((each) => each !== undefined)) io.hideArguments(program)
   reporter.quiet = given.quiet ?? false
   try {
     return await body(given, reporter)
@@ -41,7 +48,35 @@ export async function runProgram(
 }
 
 function print(io: Io, text: string): Promise<number> {
-  return new Promise((resolve) => io.write(Buffer.from(text), () => resolve(EXIT.ok)))
+  return new Promise((resolve) => {
+    io.write(Buffer.from(text), (error) => {
+      if (error === undefined || error.code === 'EPIPE') return resolve(EXIT.ok)
+      io.complain(`cannot write to standard output: ${error.message}`)
+      resolve(EXIT.failure)
+    })
+  })
+}
+
+/** Waits for what has to be read before there is a connection, but no longer than -W allows. Throws TimeoutError. */
+export async function within<T>({ timeoutSeconds }: Given, work: Promise<T>): Promise<T> {
+  if (timeoutSeconds === undefined) return work
+  const alarm = new Alarm()
+  const late = new Promise<never>((_, reject) => {
+    const limitMs = 1_000 * timeoutSeconds
+    const error = new TimeoutError('-W', limitMs, `timed out after ${timeoutSeconds} s (-W)`)
+    alarm.set(now() + limitMs, () => reject(error))
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    alarm.cancel()
+  }
+}
+
+/** What to say where there is nothing to publish, or nowhere to publish it to. */
+export function missing({ topics, source }: Given, sources: string): UsageError {
+  const what = topics !== undefined ? 'message' : source !== undefined ? 'topic' : 'topic and no message'
+  return new UsageError(`needs -t TOPIC and one of ${sources}: there is no ${what}`)
 }
 
 /** Connects, with -d and the notes of the connection going to `reporter`. Throws MqttError. */

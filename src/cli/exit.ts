@@ -18,10 +18,15 @@ export const EXIT = {
   /** Misuse, unreadable files, and every failure to connect before MQTT begins. */
   failure: 1,
   protocol: 2,
+  /** The proxy answered a code that nobody has defined. */
+  proxyUnknown: 3,
   disconnected: 4,
   lost: 7,
   tls: 8,
   payloadTooLarge: 9,
+  proxyDenied: 11,
+  upgradeRefused: 13,
+  proxyFailed: 16,
   keepAlive: 19,
   malformed: 21,
   qosNotSupported: 24,
@@ -37,8 +42,8 @@ export function statusOf(error: unknown): number | undefined {
   if (error.code === 'PACKET_TOO_LARGE') return EXIT.packetTooLarge
   if (error.code === 'PAYLOAD_TOO_LARGE') return EXIT.payloadTooLarge
   if (error instanceof UsageError) return EXIT.failure
-  if (error instanceof TransportError) return error.step === 'tls' ? EXIT.tls : EXIT.failure
-  if (error instanceof TimeoutError) return EXIT.keepAlive
+  if (error instanceof TransportError) return statusOfTransport(error)
+  if (error instanceof TimeoutError) return error.waitedFor === '-W' ? EXIT.timedOut : EXIT.keepAlive
   if (error instanceof MalformedError || error instanceof ProtocolError) {
     return error.reasonCode === 0x81 ? EXIT.malformed : EXIT.protocol
   }
@@ -48,6 +53,24 @@ export function statusOf(error: unknown): number | undefined {
   }
   if (error instanceof ClosedError) return EXIT.lost
   return EXIT.failure
+}
+
+function statusOfTransport({ step, detail }: TransportError): number {
+  if (step === 'tls') return EXIT.tls
+  if (step === 'upgrade') return detail === 'closed' ? EXIT.lost : EXIT.upgradeRefused
+  if (step !== 'proxy') return EXIT.failure
+  switch (detail) {
+    case 'denied':
+      return EXIT.proxyDenied
+    case 'unreachable':
+      return EXIT.disconnected
+    case 'failed':
+      return EXIT.proxyFailed
+    case 'unknown':
+      return EXIT.proxyUnknown
+    default:
+      return EXIT.failure
+  }
 }
 
 /** Speaks to the user on stderr, one line at a time. */

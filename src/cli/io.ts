@@ -1,15 +1,30 @@
 // The world as the programs see it: streams, environment, signals. The only file that names `process`.
 
 import type { Readable } from 'node:stream'
+import { Alarm, now } from '../client/index.js'
+
+/** How long the last output may take to leave. */
+const FLUSH_LIMIT_MS = 1_000
+/** Diagnostics that nobody reads are left out from here on. */
+const MAX_STDERR_BYTES = 1_048_576
 
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
+
+export interface Terminal {
+  /** Asks on stderr and reads a line without echo. Ctrl-C ends the process as ever. */
+  askSecret(prompt: string): Promise<string>
+}
 
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly pid: number
   readonly stdin: Readable
-  /** Whether diagnostics may be coloured: a terminal, and nobody said NO_COLOR. */
+  /** Present where standard input is a terminal. */
+  readonly terminal: Terminal | undefined
+  /** Whether diagnostics are coloured: on a terminal unless NO_COLOR says no, elsewhere only if FORCE_COLOR says so. */
   readonly colour: boolean
+  /** Shows `name` as the title of this process in place of its arguments, which may hold a secret. */
+  hideArguments(name: string): void
   /** Writes to stdout; `done` comes when the kernel has taken the bytes, or with the error that prevented it. */
   write(bytes: Uint8Array, done: (error?: NodeJS.ErrnoException) => void): void
   /** Writes one line to stderr. */
@@ -23,6 +38,7 @@ export interface Io {
 export function processIo(): Io {
   const { stdout, stderr, env } = process
   let broken: NodeJS.ErrnoException | undefined
+  let leftOut = 0
   // Each write hears of its own failure; this only keeps the stream from throwing.
   stdout.on('error', (error) => {
     broken = error
@@ -34,12 +50,25 @@ export function processIo(): Io {
     get stdin() {
       return process.stdin
     },
-    colour: stderr.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb',
+    get terminal() {
+      const { stdin } = process
+      return stdin.isTTY ? { askSecret: (prompt: string) => askSecret(stdin, stderr, prompt) } : undefined
+    },
+    colour: wantsColour(env, stderr.isTTY === true),
+    hideArguments(name) {
+      process.title = name
+    },
     write(bytes, done) {
       if (broken !== undefined) return done(broken)
       stdout.write(bytes, (error) => done(error ?? undefined))
     },
     complain(line) {
+      if (stderr.writableLength > MAX_STDERR_BYTES) {
+        leftOut++
+        return
+      }
+      if (leftOut > 0) stderr.write(`(${leftOut} lines left out)\n`)
+      leftOut = 0
       stderr.write(`${line}\n`)
     },
     onSignal(signals, handler) {
@@ -55,13 +84,67 @@ export function processIo(): Io {
   }
 }
 
+function askSecret(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prompt: string): Promise<string> {
+  return new Promise((resolve) => {
+    let text = ''
+    const finish = (): void => {
+      stdin.removeListener('data', onData)
+      stdin.setRawMode(false)
+      stdin.pause()
+      stderr.write('\n')
+    }
+    const onData = (chunk: string): void => {
+      for (const character of chunk) {
+        switch (character) {
+          case '\r':
+          case '\n':
+          case '\u0004': // Ctrl-D
+            finish()
+            return resolve(text)
+          case '\u0003': // Ctrl-C, which raw mode hands on as a character
+            finish()
+            process.kill(process.pid, 'SIGINT')
+            return
+          case '\u007f':
+          case '\b':
+            text = Array.from(text).slice(0, -1).join('')
+            break
+          case '\u0015': // Ctrl-U
+            text = ''
+            break
+          default:
+            text += character
+        }
+      }
+    }
+    stdin.setRawMode(true) // before the prompt: whoever answers it at once must not be echoed
+    stdin.setEncoding('utf8')
+    stdin.on('data', onData)
+    stderr.write(prompt)
+  })
+}
+
+function wantsColour(env: Io['env'], isTerminal: boolean): boolean {
+  if ((env.NO_COLOR ?? '') !== '') return false
+  const forced = env.FORCE_COLOR
+  if (forced !== undefined) return forced !== '0' && forced !== 'false'
+  return isTerminal && env.TERM !== 'dumb'
+}
+
+function after(delayMs: number): Promise<void> {
+  return new Promise((resolve) => new Alarm().set(now() + delayMs, resolve))
+}
+
 /** Runs a program and exits with its status once everything written has left. */
 export async function run(main: (argv: readonly string[], io: Io) => Promise<number>): Promise<void> {
   const status = await main(process.argv.slice(2), processIo())
   const { stdout, stderr } = process
   const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
     new Promise((resolve) => (stream.writableLength === 0 ? resolve() : stream.write('', () => resolve())))
-  await flushed(stderr)
-  if (stdout.writable) await flushed(stdout)
+  // A reader that stands still must not hold up the end: what it has not taken was not acknowledged.
+  await Promise.race([
+    Promise.all([flushed(stderr), stdout.writable && flushed(stdout)]),
+    after(FLUSH_LIMIT_MS),
+  ])
   process.exit(status) // an open stdin would keep the process alive
 }

@@ -1,15 +1,15 @@
 // mqtt-pub: publish one message, a file, standard input whole, or standard input line by line.
 
-import { createReadStream } from 'node:fs'
-import type { Client, Ending, PublishOptions, Settled } from '../client/index.js'
+import { Alarm, type Client, type Ending, now, type PublishOptions, type Settled } from '../client/index.js'
 import { ClosedError, type MqttError, RefusedError, UsageError } from '../errors.js'
-import { MAX_REMAINING_LENGTH } from '../packet/index.js'
-import { open, runProgram } from './common.js'
+import { NONE } from '../packet/index.js'
+import { missing, open, runProgram, within } from './common.js'
 import { EXIT, type Reporter, statusOf } from './exit.js'
-import type { Given, Source } from './flags/table.js'
+import type { Given } from './flags/table.js'
 import type { Io, Signal } from './io.js'
-import { lineError, readAll, readLines } from './lines.js'
-import { clientOptions, reason } from './settings.js'
+import { lineError, readLines } from './lines.js'
+import { readPayload } from './payload.js'
+import { clientOptions } from './settings.js'
 
 export function main(argv: readonly string[], io: Io): Promise<number> {
   return runProgram(
@@ -22,72 +22,70 @@ export function main(argv: readonly string[], io: Io): Promise<number> {
 }
 
 async function publish(given: Given, reporter: Reporter, io: Io): Promise<number> {
-  const payload = await readPayload(given.source, io)
+  const payload = await within(given, readPayload(given.source, io))
   const topic = given.topics?.[0]
   // A missing file is told before a missing topic, as the reference does.
   if (topic === undefined || given.source === undefined) {
-    const missing =
-      topic === undefined ? 'a topic: add -t TOPIC' : 'a message: add one of -m, -n, -f, -s and -l'
-    return reporter.usage(new UsageError(`needs ${missing}`))
+    return reporter.usage(missing(given, '-m, -n, -f, -s and -l'))
   }
   const lines = payload === undefined
-  const options = clientOptions(given, io.pid, lines)
+  const stop = new Stop()
+  if (given.timeoutSeconds !== undefined) stop.after(1_000 * given.timeoutSeconds)
+
+  const options = await within(given, clientOptions(given, 'mqtt-pub', io, reporter, lines))
+  // Not before a password has been asked for: until then a signal has its default effect.
+  io.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => stop.now({ why: 'signal', signal }))
   // One message in a session nobody keeps could be doubled by a second try: the caller decides.
   options.reconnect = lines ? 'always' : 'kept'
-
-  const interrupted = new AbortController()
-  let signal: Signal | undefined
-  io.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], (caught) => {
-    signal = caught
-    interrupted.abort()
-  })
+  const tally = new Tally(given.qos ?? 0, reporter)
+  const end = { given, tally, stop, io, reporter }
   let client: Client
   try {
-    client = await open({ ...options, signal: interrupted.signal }, given, reporter)
-  } catch (error) {
-    if (signal !== undefined) return dieBy(signal, io)
-    throw error
+    client = await open({ ...options, signal: stop.signal }, given, reporter)
+  } catch (failure) {
+    return conclude({ ...end, failure })
   }
-
-  const tally = new Tally(given.qos ?? 0, reporter)
-  const message: PublishOptions = { qos: tally.qos, retain: mayRetain(given, client, reporter) }
+  const { publish: properties = NONE, disconnect } = given.properties ?? {}
+  const message = { qos: tally.qos, retain: mayRetain(given, client, reporter), properties }
   const work = lines
-    ? publishLines(client, topic, message, tally, io, interrupted.signal)
-    : publishOne(client, topic, payload, message, tally)
+    ? publishLines(client, topic, message, tally, io, stop.signal)
+    : publishRepeatedly(client, topic, payload, message, tally, given, stop.signal)
   let failure: unknown
   try {
-    await Promise.race([work, client.ended, aborted(interrupted.signal)])
+    await Promise.race([work, client.ended, stop.reached])
   } catch (error) {
     failure = error
   }
-  const ending = await client.disconnect()
-  return conclude({ tally, ending, failure: failure ?? ending.error, client, signal, io, reporter })
+  stop.cancel()
+  const ending = await client.disconnect(0, disconnect)
+  return conclude({ ...end, client, ending, failure: failure ?? ending.error })
 }
 
-/** The one message to publish; undefined for lines. Throws UsageError. */
-async function readPayload(source: Source | undefined, io: Io): Promise<Uint8Array | undefined> {
-  switch (source?.kind) {
-    case 'message': {
-      const bytes = Buffer.from(source.text)
-      if (bytes.length <= MAX_REMAINING_LENGTH) return bytes
-      throw new UsageError(`-m: ${bytes.length} bytes are more than a message can hold`)
-    }
-    case 'null':
-      return new Uint8Array(0)
-    case 'file':
-      try {
-        return await readAll(createReadStream(source.path), `-f '${source.path}'`)
-      } catch (error) {
-        if (error instanceof UsageError) throw error
-        throw new UsageError(`-f '${source.path}': ${reason(error)}`)
-      }
-    case 'stdin': {
-      const bytes = await readAll(io.stdin, 'standard input')
-      if (bytes.length > 0) return bytes
-      throw new UsageError('-s: standard input is empty; use -n to publish an empty message')
-    }
-    default:
-      return undefined
+/** What ends a run before its work is done. */
+class Stop {
+  readonly #controller = new AbortController()
+  readonly #alarm = new Alarm()
+  cause: { why: 'signal'; signal: Signal } | { why: 'timeout' } | undefined
+  readonly reached: Promise<void> = new Promise((resolve) => {
+    this.#controller.signal.addEventListener('abort', () => resolve())
+  })
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  now(cause: NonNullable<Stop['cause']>): void {
+    this.cause ??= cause
+    this.#controller.abort()
+  }
+
+  /** The work is done, or has failed: no time limit counts any more. */
+  cancel(): void {
+    this.#alarm.cancel()
+  }
+
+  after(delayMs: number): void {
+    this.#alarm.set(now() + delayMs, () => this.now({ why: 'timeout' }))
   }
 }
 
@@ -104,6 +102,8 @@ class Tally {
   confirmed = 0
   /** The first thing that went wrong with a message. */
   error: MqttError | undefined
+  /** A message cannot be sent at all, nor can the next ones. */
+  isStopped = false
   readonly qos: 0 | 1 | 2
   readonly #reporter: Reporter
   #stop: (() => void) | undefined
@@ -126,20 +126,33 @@ class Tally {
     }
     this.error ??= error
     if (error instanceof RefusedError) this.#reporter.warn(error.message)
-    if (error instanceof UsageError) this.#stop?.()
+    if (error instanceof UsageError) {
+      this.isStopped = true
+      this.#stop?.()
+    }
   }
 }
 
-async function publishOne(
+/** Each message follows when the one before is confirmed, and the pause is over. */
+async function publishRepeatedly(
   client: Client,
   topic: string,
   payload: Uint8Array,
   message: PublishOptions,
   tally: Tally,
+  { repeat = 1, repeatDelaySeconds = 0 }: Given,
+  stopped: AbortSignal,
 ): Promise<void> {
-  tally.given++
-  client.enqueue(topic, payload, message, tally.settled)
-  await client.drained()
+  const alarm = new Alarm()
+  while (tally.given < repeat && !stopped.aborted && !tally.isStopped) {
+    if (tally.given > 0 && repeatDelaySeconds > 0) {
+      await new Promise<void>((resolve) => alarm.set(now() + 1_000 * repeatDelaySeconds, resolve))
+      if (stopped.aborted) return
+    }
+    tally.given++
+    client.enqueue(topic, payload, message, tally.settled)
+    await client.drained()
+  }
 }
 
 /** Reads no faster than the client takes the lines. Resolves when the input has ended and all is settled. */
@@ -177,39 +190,40 @@ async function publishLines(
   if (!interrupted.aborted) await client.drained()
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
-}
-
 interface Conclusion {
+  given: Given
   tally: Tally
-  ending: Ending
-  failure: unknown
-  client: Client
-  signal: Signal | undefined
+  stop: Stop
   io: Io
   reporter: Reporter
+  failure: unknown
+  client?: Client
+  ending?: Ending
 }
 
 /** The truth about every message, and the status that goes with it. */
-function conclude({ tally, ending, failure, client, signal, io, reporter }: Conclusion): number {
-  const { given, confirmed, qos, error } = tally
+function conclude({ given, tally, stop, io, reporter, failure, client, ending }: Conclusion): number {
+  const { cause: stopped } = stop
+  const { confirmed, qos, error } = tally
   // QoS 0 has no acknowledgement: what left on a connection that ended badly may not have been read.
-  const unconfirmed = given - confirmed + (qos === 0 ? client.qos0AtRisk : 0)
-  if (qos === 0 && ending.closing === 'timeout')
-    reporter.warn('the broker did not close the connection after DISCONNECT')
-  const cause = failure ?? (error instanceof RefusedError ? undefined : error)
+  const unconfirmed = tally.given - confirmed + (qos === 0 ? (client?.qos0AtRisk ?? 0) : 0)
+  if (qos === 0 && ending?.closing === 'timeout') {
+    reporter.note('the broker did not close the connection after DISCONNECT: it may not have read everything')
+  }
+  const refusal = error instanceof RefusedError ? error : undefined
+  const cause = failure ?? (refusal === undefined ? error : undefined)
   let status: number = EXIT.ok
-  if (cause !== undefined)
+  if (stopped?.why === 'timeout') {
+    reporter.note(`timed out after ${given.timeoutSeconds} s (-W)`)
+    status = EXIT.timedOut
+  } else if (stopped === undefined && cause !== undefined) {
     status = cause === error && error instanceof ClosedError ? EXIT.lost : reporter.error(cause)
+  }
   if (unconfirmed > 0) {
-    reporter.note(`${unconfirmed} of ${given} message(s) not confirmed`)
+    reporter.note(`${unconfirmed} of ${tally.given} message(s) not confirmed`)
     status ||= (error && statusOf(error)) ?? EXIT.lost
   }
-  return signal === undefined ? status : dieBy(signal, io)
-}
-
-function dieBy(signal: Signal, io: Io): number {
-  io.dieBy(signal)
+  if (stopped?.why !== 'signal') return status
+  io.dieBy(stopped.signal)
   return EXIT.failure // not reached: the signal has ended the process
 }

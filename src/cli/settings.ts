@@ -1,12 +1,15 @@
 // From what the command line says to what the client needs. The one step that reads files.
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClientOptions } from '../client/index.js'
 import { UsageError } from '../errors.js'
 import type { PropertiesOf } from '../packet/index.js'
-import { DEFAULT_TLS_PORT, type TlsSettings } from '../transport/index.js'
-import { type Given, plainText } from './flags/table.js'
+import { DEFAULT_TLS_PORT, parseProxy, systemCas, type TlsSettings } from '../transport/index.js'
+import type { Reporter } from './exit.js'
+import { type Given, type Program, plainText } from './flags/table.js'
+import type { Io } from './io.js'
+import { readPassword } from './secret.js'
 
 /** Receive Maximum that the reference announces in MQTT 5. */
 const RECEIVE_MAXIMUM = 20
@@ -15,15 +18,53 @@ const NEVER_EXPIRES = 0xffff_ffff
 const RUN_EXPIRY_SECONDS = 3_600
 const CONNECT_LIMIT_SECONDS = 30
 
+/** The protocol level of a run. */
+export function versionOf({ version }: Given, program: Program): 3 | 4 | 5 {
+  return version ?? (program === 'mqtt-rr' ? 5 : 4)
+}
+
 /** Checks between options, in the order of the contract. Throws UsageError naming the options. */
-export function checkTogether(given: Given): void {
-  const { willTopic, willPayload, willRetain, cert, key, version, keepSession, clientId } = given
+export function checkTogether(given: Given, program: Program): void {
+  const { willTopic, willPayload, willRetain, cert, key, keepSession, clientId, psk } = given
+  const version = versionOf(given, program)
   if (willPayload !== undefined && willTopic === undefined)
     throw new UsageError('--will-payload needs --will-topic')
   if (willRetain && willTopic === undefined) throw new UsageError('--will-retain needs --will-topic')
   if ((cert === undefined) !== (key === undefined)) throw new UsageError('--cert and --key need each other')
-  if (keepSession && clientId === undefined) {
+  if (given.keyform !== undefined && key === undefined) throw new UsageError('--keyform needs --key')
+  if (
+    given.tlsEngineKeyPass !== undefined &&
+    (given.tlsEngine === undefined || given.keyform === undefined)
+  ) {
+    throw new UsageError('--tls-engine-kpass-sha1 needs --tls-engine and --keyform')
+  }
+  if (!given.noTls && (given.tlsEngine !== undefined || given.keyform === 'engine')) {
+    throw new UsageError(
+      '--tls-engine and --keyform engine: OpenSSL engines are not supported by this runtime',
+    )
+  }
+  if (psk !== undefined && (given.cafile !== undefined || given.capath !== undefined)) {
+    throw new UsageError(
+      `--psk cannot be combined with ${given.cafile === undefined ? '--capath' : '--cafile'}`,
+    )
+  }
+  if (psk !== undefined && given.pskIdentity === undefined) throw new UsageError('--psk needs --psk-identity')
+  if (given.properties !== undefined && version !== 5) {
+    throw new UsageError('-D (--property) needs MQTT 5: leave -V out, or give -V mqttv5')
+  }
+  const expiry = version === 5 ? sessionExpiry(given) : undefined
+  if (expiry === NEVER_EXPIRES && clientId === undefined) {
+    throw new UsageError('a session that never expires needs a client identifier: add -i ID')
+  }
+  if (keepSession && clientId === undefined && (version !== 5 || given.clientIdPrefix === undefined)) {
     throw new UsageError('-c (--disable-clean-session) needs a client identifier: add -i ID')
+  }
+  if ((expiry ?? 0) > 0 && given.properties?.connect?.sessionExpiryInterval !== undefined) {
+    throw new UsageError('-D connect session-expiry-interval is given twice: -c or -x sets it too')
+  }
+  const { connect } = given.properties ?? {}
+  if (connect?.authenticationData !== undefined && connect.authenticationMethod === undefined) {
+    throw new UsageError('-D connect authentication-data needs authentication-method')
   }
   if (version === 5 && (given.retryIntervalSeconds ?? 0) > 0) {
     throw new UsageError(
@@ -32,12 +73,24 @@ export function checkTogether(given: Given): void {
   }
 }
 
+/** Seconds that -c and -x ask for; undefined for none. */
+function sessionExpiry({ keepSession, sessionExpiry: seconds }: Given): number | undefined {
+  return seconds ?? (keepSession ? NEVER_EXPIRES : undefined)
+}
+
 /**
  * What all programs tell the client. `survivesCuts`: the run goes on after a lost connection, so that an MQTT 5
- * session has to last for the length of the run. Throws UsageError for files that cannot be used.
+ * session has to last for the length of the run. Throws UsageError for what cannot be used.
  */
-export function clientOptions(given: Given, pid: number, survivesCuts: boolean): ClientOptions {
-  const { version = 4, keepSession = false, clientIdPrefix, willTopic } = given
+export async function clientOptions(
+  given: Given,
+  program: Program,
+  io: Io,
+  reporter: Reporter,
+  survivesCuts: boolean,
+): Promise<ClientOptions> {
+  const { keepSession = false, clientIdPrefix, willTopic, properties } = given
+  const version = versionOf(given, program)
   const options: ClientOptions = {
     version,
     cleanStart: !keepSession,
@@ -46,64 +99,128 @@ export function clientOptions(given: Given, pid: number, survivesCuts: boolean):
       1_000 * Math.min(CONNECT_LIMIT_SECONDS, given.keepAliveSeconds ?? CONNECT_LIMIT_SECONDS),
   }
   options.requestTimeoutMs = options.connectTimeoutMs as number
-  if (given.host !== undefined) options.host = given.host
-  if (given.clientId !== undefined) options.clientId = named('-i', plainText, given.clientId)
-  if (clientIdPrefix !== undefined) options.clientId = named('-I', plainText, `${clientIdPrefix}${pid}`)
+  if (given.clientId !== undefined) options.clientId = given.clientId
+  if (clientIdPrefix !== undefined) options.clientId = `${clientIdPrefix}${io.pid}`
   if (willTopic !== undefined) {
     const payload = Buffer.from(given.willPayload ?? '')
     if (payload.length > 65_535)
       throw new UsageError(`--will-payload of ${payload.length} bytes: at most 65535 fit`)
     options.will = { topic: willTopic, payload, qos: given.willQos ?? 0, retain: given.willRetain ?? false }
+    if (properties?.will !== undefined) options.will.properties = properties.will
   }
-  if (given.userName !== undefined) options.userName = named('-u', plainText, given.userName)
-  if (given.password !== undefined) {
+  if (given.userName !== undefined) options.userName = checkedName(given.userName)
+  const password = await readPassword(given, io, reporter)
+  if (password !== undefined) {
     if (given.userName === undefined && version !== 5) {
-      throw new UsageError('-P (--pw) needs -u (--username) before MQTT 5')
+      throw new UsageError('a password (-P, --pw) needs a user name (-u, --username) before MQTT 5')
     }
-    options.password = given.password
+    options.password = password
   }
   if (given.maxInFlight !== undefined) options.maxInFlight = given.maxInFlight
   if (version !== 5) options.retryIntervalMs = 1_000 * (given.retryIntervalSeconds ?? 20)
   if (given.ackTimeoutSeconds !== undefined) {
-    options.ackTimeoutMs =
-      given.ackTimeoutSeconds === 0 ? Number.POSITIVE_INFINITY : 1_000 * given.ackTimeoutSeconds
+    const { ackTimeoutSeconds } = given
+    options.ackTimeoutMs = ackTimeoutSeconds === 0 ? Number.POSITIVE_INFINITY : 1_000 * ackTimeoutSeconds
   }
-  if (version === 5) Object.assign(options, sessionOfFive(given, survivesCuts))
-  const tls = tlsSettings(given)
-  if (tls !== undefined) options.tls = tls
-  if (given.port !== undefined) options.port = given.port
-  return options
+  if (version === 5) Object.assign(options, sessionOfFive(given, program, survivesCuts))
+  return { ...options, ...target(given, version, io, reporter) }
 }
 
-function sessionOfFive({ keepSession, count }: Given, survivesCuts: boolean): Partial<ClientOptions> {
-  const expiry = keepSession ? NEVER_EXPIRES : survivesCuts ? RUN_EXPIRY_SECONDS : undefined
+function checkedName(text: string): string {
+  try {
+    return plainText(text)
+  } catch (error) {
+    throw new UsageError(`-u (--username) ${(error as UsageError).message}`)
+  }
+}
+
+function sessionOfFive(given: Given, program: Program, survivesCuts: boolean): Partial<ClientOptions> {
+  const { keepSession, count = RECEIVE_MAXIMUM, properties: { connect = {} } = {} } = given
+  const asked = sessionExpiry(given)
+  const expiry =
+    asked ?? (survivesCuts && connect.sessionExpiryInterval === undefined ? RUN_EXPIRY_SECONDS : undefined)
+  const receiveMaximum = program === 'mqtt-rr' ? 1 : Math.min(RECEIVE_MAXIMUM, count)
   const properties: PropertiesOf<'connect'> = {
-    ...(expiry !== undefined && { sessionExpiryInterval: expiry }),
-    receiveMaximum: Math.min(RECEIVE_MAXIMUM, count ?? RECEIVE_MAXIMUM),
+    ...connect,
+    ...(expiry !== undefined && expiry > 0 && { sessionExpiryInterval: expiry }),
+    ...(connect.receiveMaximum === undefined && { receiveMaximum }),
   }
-  // mosquitto 2.0 sends more than a small Receive Maximum allows: announced, but not held against the broker.
-  return { properties, tolerateReceiveMaximum: true, endSession: !keepSession }
+  const atEnd = given.properties?.disconnect?.sessionExpiryInterval ?? 0
+  if (atEnd > 0 && (properties.sessionExpiryInterval ?? 0) === 0) {
+    // [5.0 §3.14.2.2.2]
+    throw new UsageError(
+      `-D disconnect session-expiry-interval ${atEnd}: there is no session to keep, add -x SECONDS or -c -i ID`,
+    )
+  }
+  return {
+    properties,
+    // mosquitto 2.0 sends more than a small Receive Maximum allows: our default is announced, not enforced.
+    tolerateReceiveMaximum: connect.receiveMaximum === undefined,
+    endSession: !keepSession && asked === undefined && connect.sessionExpiryInterval === undefined,
+  }
 }
 
-function tlsSettings(given: Given): TlsSettings | undefined {
-  const { cafile, capath, cert, key, insecure } = given
-  if (
-    [cafile, capath, cert, insecure].every((value) => value === undefined) &&
-    given.port !== DEFAULT_TLS_PORT
-  ) {
-    return undefined
+/** Where to connect to, and through what. */
+function target(given: Given, version: 3 | 4 | 5, io: Io, reporter: Reporter): Partial<ClientOptions> {
+  const tls = tlsSettings(given, io, reporter)
+  const { host, port, bind, srv, ws, proxy } = given
+  return {
+    ...(tls && { tls }),
+    ...(host !== undefined && (port === 0 ? { path: host } : { host })),
+    ...(port !== undefined && port > 0 && { port }),
+    ...(bind !== undefined && { localAddress: bind }),
+    ...(srv && { srv: true }),
+    ...(ws && { webSocket: { protocol: version === 3 ? 'mqttv3.1' : 'mqtt' } }),
+    ...(proxy !== undefined && { proxy: parseProxy(proxy) }),
   }
+}
+
+function tlsSettings(given: Given, { env }: Io, reporter: Reporter): TlsSettings | undefined {
+  const { cafile, capath, cert, key, insecure, psk, pskIdentity, tlsKeylog } = given
+  const asks = [
+    cafile,
+    capath,
+    cert,
+    insecure,
+    psk,
+    tlsKeylog,
+    given.osCerts,
+    given.ciphers,
+    given.tlsVersion,
+  ]
+  const wanted = given.urlTls || asks.some((each) => each !== undefined) || given.tlsAlpn !== undefined
+  if (given.noTls || !(wanted || given.port === DEFAULT_TLS_PORT)) return undefined
   const tls: TlsSettings = {}
-  const ca = [...(cafile === undefined ? [] : [readPem('--cafile', cafile)]), ...folderOfCas(capath)]
-  const system = ca.length === 0 ? systemCas() : undefined
-  if (system !== undefined) tls.ca = [system]
-  else if (ca.length > 0) tls.ca = ca
+  if (psk !== undefined && pskIdentity !== undefined && !given.osCerts) {
+    tls.psk = { identity: pskIdentity, key: psk }
+  } else {
+    const ca = [...(cafile === undefined ? [] : [readPem('--cafile', cafile)]), ...folderOfCas(capath)]
+    const { SSL_CERT_FILE: certFile, SSL_CERT_DIR: certDir } = env
+    const system = ca.length === 0 || given.osCerts ? systemCas({ certFile, certDir }) : undefined
+    if (system !== undefined || ca.length > 0) tls.ca = [...ca, ...(system ?? [])]
+  }
   if (cert !== undefined && key !== undefined) {
     tls.cert = readPem('--cert', cert)
     tls.key = readPem('--key', key)
   }
+  if (given.ciphers !== undefined) tls.ciphers = given.ciphers
+  if (given.tlsVersion !== undefined) tls.minVersion = given.tlsVersion
+  if (given.tlsAlpn !== undefined) tls.alpn = given.tlsAlpn
+  if (tlsKeylog !== undefined) tls.keylog = keylogTo(tlsKeylog, reporter)
   if (insecure) tls.insecure = true
   return tls
+}
+
+function keylogTo(path: string, reporter: Reporter): (line: Buffer) => void {
+  let told = false
+  return (line) => {
+    try {
+      appendFileSync(path, line, { mode: 0o600 })
+    } catch (error) {
+      if (!told) reporter.warn(`--tls-keylog '${path}': ${reason(error)}`)
+      told = true
+    }
+  }
 }
 
 function readPem(option: string, path: string): string {
@@ -119,40 +236,28 @@ function readPem(option: string, path: string): string {
 
 function folderOfCas(capath: string | undefined): string[] {
   if (capath === undefined) return []
-  let names: string[]
+  let found: string[]
   try {
-    names = readdirSync(capath)
+    found = readdirSync(capath)
+      .map((name) => join(capath, name))
+      .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
+      .map((path) => readFileSync(path, 'latin1'))
+      .filter((text) => text.includes('-----BEGIN CERTIFICATE'))
   } catch (error) {
     throw new UsageError(`--capath '${capath}': ${reason(error)}`)
   }
-  const paths = names
-    .map((name) => join(capath, name))
-    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
-  const found = paths
-    .map((path) => readFileSync(path, 'latin1'))
-    .filter((text) => text.includes('-----BEGIN CERTIFICATE'))
   if (found.length === 0) throw new UsageError(`--capath '${capath}': no file in it holds a PEM certificate`)
   return found
 }
 
-// Where distributions keep the certificates that the system trusts; without one, the runtime's bundle serves.
-const SYSTEM_CAS = [
-  '/etc/ssl/certs/ca-certificates.crt',
-  '/etc/pki/tls/certs/ca-bundle.crt',
-  '/etc/ssl/ca-bundle.pem',
-  '/etc/ssl/cert.pem',
-]
-
-function systemCas(): string | undefined {
-  const path = SYSTEM_CAS.find((each) => existsSync(each))
-  return path === undefined ? undefined : readFileSync(path, 'latin1')
-}
-
-function named(option: string, check: (text: string) => string, text: string): string {
+/** A text file, or undefined where there is none. Throws UsageError where it cannot be read. */
+export function readOptional(path: string): string | undefined {
   try {
-    return check(text)
+    return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new UsageError(`${option} ${(error as UsageError).message}`)
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw new UsageError(`options file '${path}': ${reason(error)}`)
   }
 }
 

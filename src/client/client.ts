@@ -12,7 +12,7 @@ import {
 } from '../errors.js'
 import { type Connack, NONE, type Packet, type PropertiesOf, type Subscription } from '../packet/index.js'
 import { type Effect, type Outcome, Session, type SessionOptions } from '../session/index.js'
-import { DEFAULT_PORT, DEFAULT_TLS_PORT, dial, parseUrl, type Target } from '../transport/index.js'
+import { DEFAULT_PORT, DEFAULT_TLS_PORT, dial, nameOf, parseUrl, type Target } from '../transport/index.js'
 import { backoffMs } from './backoff.js'
 import { Alarm, now } from './clock.js'
 import { type Closing, Connection } from './connection.js'
@@ -65,12 +65,7 @@ export class Client {
 
   constructor(options: ClientOptions) {
     this.#options = options
-    const { tls, host = 'localhost' } = options
-    this.#target = {
-      host,
-      port: options.port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT),
-      ...(tls && { tls }),
-    }
+    this.#target = targetOf(options)
     this.#session = new Session(sessionOptions(options))
     this.#inbox = new Inbox({
       pause: () => this.#setReading(false),
@@ -235,6 +230,12 @@ export class Client {
     this.#inbox.acknowledge(sequence)
   }
 
+  /** Resolves when the broker has answered a PINGREQ: it has then read all that was sent before. Throws ClosedError. */
+  async ping(): Promise<void> {
+    this.#checkAlive()
+    await this.#ask((settled) => this.#run(this.#session.ping(settled, now())))
+  }
+
   /** Answers an AUTH packet or begins to authenticate anew; only with an Authentication Method in CONNECT. */
   authenticate(data: Uint8Array): void {
     this.#run(this.#session.authenticate(data, now()))
@@ -275,7 +276,7 @@ export class Client {
       },
       (error: unknown) => {
         if (this.#phase.name !== 'dialling' || this.#phase.abort !== abort) return
-        if (error instanceof TransportError) this.#lost(error, error.step !== 'tls')
+        if (error instanceof TransportError) this.#lost(error, !error.isFinal)
         else this.#end(error as MqttError)
       },
     )
@@ -286,9 +287,11 @@ export class Client {
     const phase = this.#phase
     if (phase.name === 'dialling') return phase.abort.abort(new Error(within))
     if (phase.name !== 'greeting') return
-    const { host, port } = this.#target
     phase.connection.destroy()
-    this.#lost(new TimeoutError('CONNACK', limitMs, `${host} port ${port} sent no CONNACK: ${within}`), true)
+    this.#lost(
+      new TimeoutError('CONNACK', limitMs, `${nameOf(this.#target)} sent no CONNACK: ${within}`),
+      true,
+    )
   }
 
   #isCurrent(connection: Connection): boolean {
@@ -306,8 +309,8 @@ export class Client {
     this.#run(this.#session.lost())
     const { reconnect = 'always' } = this.#options
     const may = reconnect === 'always' || (reconnect === 'kept' && this.#session.isKept)
-    const isTls = error instanceof TransportError && error.step === 'tls'
-    if (this.#connections === 0 || !retry || !may || isTls) return this.#end(error)
+    const isFinal = error instanceof TransportError && error.isFinal
+    if (this.#connections === 0 || !retry || !may || isFinal) return this.#end(error)
     this.#attempt++
     const delayMs = backoffMs(this.#attempt, Math.random())
     this.#note({ type: wasOpen ? 'connection-lost' : 'reconnect-failed', error, delayMs })
@@ -322,7 +325,7 @@ export class Client {
     if ('connection' in phase) phase.connection.destroy()
     this.#attemptAlarm.cancel()
     this.#sessionAlarm.cancel()
-    this.#run(this.#session.lost(closing === 'closed' || closing === 'timeout'))
+    this.#run(this.#session.lost(closing === 'closed'))
     this.#run(this.#session.abandon(error))
     this.#opening.reject(error ?? new ClosedError('the client was closed'))
     this.#ended.resolve({ error, ...(closing && { closing }) })
@@ -340,7 +343,8 @@ export class Client {
 
   #decode(connection: Connection): void {
     try {
-      while (this.#isCurrent(connection) && !this.#inbox.isFull) {
+      // A full inbox must not keep the CONNACK of a new connection waiting.
+      while (this.#isCurrent(connection) && (this.#phase.name === 'greeting' || !this.#inbox.isFull)) {
         const packet = connection.next()
         if (packet === undefined) break
         this.#options.onPacket?.('received', packet)
@@ -367,7 +371,7 @@ export class Client {
     for (const effect of effects) {
       switch (effect.type) {
         case 'send':
-          this.#send(effect.packet)
+          this.#send(effect.packet, effect.number)
           break
         case 'deliver': {
           const { topic, payload, qos, retain, dup, packetId, properties } = effect.message
@@ -410,10 +414,10 @@ export class Client {
 
   readonly #onAlarm = (): void => this.#run(this.#session.tick(now()))
 
-  #send(packet: Packet): void {
+  #send(packet: Packet, number: number): void {
     const phase = this.#phase
     if (phase.name !== 'open' && phase.name !== 'greeting') return
-    phase.connection.send(packet, this.#session.sent)
+    phase.connection.send(packet, number)
     this.#options.onPacket?.('sent', packet)
   }
 
@@ -480,6 +484,20 @@ export async function connect(where: string | ClientOptions, options: ClientOpti
   if (typeof where !== 'string') return new Client(where).open()
   const { tls, ...rest } = parseUrl(where)
   return new Client({ ...rest, ...(tls && { tls: {} }), ...options }).open()
+}
+
+function targetOf(options: ClientOptions): Target {
+  const { tls, host = 'localhost', path, srv, localAddress, proxy, webSocket, version } = options
+  return {
+    host,
+    port: options.port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT),
+    ...(path !== undefined && { path }),
+    ...(srv !== undefined && { srv }),
+    ...(localAddress !== undefined && { localAddress }),
+    ...(proxy && { proxy }),
+    ...(tls && { tls }),
+    ...(webSocket && { webSocket: { protocol: version === 3 ? 'mqttv3.1' : 'mqtt', ...webSocket } }),
+  }
 }
 
 function sessionOptions(options: ClientOptions): SessionOptions {

@@ -147,6 +147,10 @@ function closeReason(error: Error | undefined, buffered: number): MqttError {
     const middle = buffered > 0 ? ` in the middle of a packet (${buffered} bytes of it came)` : ''
     return new ClosedError(`connection closed by the broker${middle}`)
   }
-  if (isTlsError(error)) return new TransportError('tls', `TLS failed: ${error.message}`, { cause: error })
+  if (isTlsError(error)) {
+    // OpenSSL's own words, such as "tlsv13 alert certificate required", without its file and line.
+    const { reason = error.message } = error as Error & { reason?: string }
+    return new TransportError('tls', `TLS failed: ${reason}`, { cause: error })
+  }
   return new ClosedError(`connection lost: ${error.message}`, { cause: error })
 }

@@ -3,7 +3,7 @@
 import type { MqttError } from '../errors.js'
 import type { Auth, Packet, PropertiesOf, Qos, Version } from '../packet/index.js'
 import type { SessionLossPolicy } from '../session/index.js'
-import type { TlsSettings } from '../transport/index.js'
+import type { ProxySettings, TlsSettings, WebSocketSettings } from '../transport/index.js'
 
 export interface WillOptions {
   topic: string
@@ -18,8 +18,18 @@ export interface ClientOptions {
   host?: string
   /** Default 1883, with `tls` 8883. */
   port?: number
+  /** A unix socket, instead of host and port. */
+  path?: string
+  /** Find servers and ports by the SRV records of `host`. */
+  srv?: boolean
+  /** Name or address of ours to connect from. */
+  localAddress?: string
+  /** Through this proxy. */
+  proxy?: ProxySettings
   /** Present, even if empty: TLS. */
   tls?: TlsSettings
+  /** Present, even if empty: WebSocket. */
+  webSocket?: WebSocketSettings
   /** Protocol level: 3 is MQTT 3.1, 4 (the default) is MQTT 3.1.1, 5 is MQTT 5.0. */
   version?: Version
   /** Default empty, so that the broker chooses; in MQTT 3.1 a random one. */
@@ -47,7 +57,7 @@ export interface ClientOptions {
   automaticAliases?: boolean
   /** Whether to connect again after a loss: always (the default), only where the session is kept, or never. */
   reconnect?: 'always' | 'kept' | 'never'
-  /** Limit for lookup, TCP, TLS and CONNACK together. Default 30,000. */
+  /** Limit for lookup, TCP, proxy, TLS, WebSocket and CONNACK together. Default 30,000. */
   connectTimeoutMs?: number
   /** Limit for SUBACK and UNSUBACK. Default 30,000. */
   requestTimeoutMs?: number

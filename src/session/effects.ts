@@ -15,7 +15,8 @@ export interface Outcome {
 
 /** `Tag` is whatever the caller gave along with its request; it comes back with the outcome, once. */
 export type Effect<Tag> =
-  | { type: 'send'; packet: Packet }
+  /** `number` counts the packets of the connection, for `flushed`. */
+  | { type: 'send'; packet: Packet; number: number }
   /** Hand the message on; once its bytes are safe, call `written` with this sequence number or a later one. */
   | { type: 'deliver'; message: Publish; sequence: number }
   | { type: 'settle'; tag: Tag; outcome: Outcome }

@@ -19,10 +19,11 @@ export class Inbound<Tag> {
   readonly #version: Version
   readonly #receiveMaximum: number
   readonly #aliasMaximum: number
-  /** QoS 2 identifiers delivered and not yet released by PUBREL; part of the session, it outlives connections. */
-  readonly #unreleased = new Set<number>()
+  /** QoS 2 identifiers delivered and not yet released by PUBREL, with the connection; part of the session. */
+  readonly #unreleased = new Map<number, number>()
   #delivered = 0
   #written = 0
+  #connection = 0
 
   // Of the present connection.
   #owed = new Queue<Owed>()
@@ -49,10 +50,17 @@ export class Inbound<Tag> {
       throw new ProtocolError({ packet: 'PUBLISH', fault, clause: 'MQTT-3.3.4-9', reasonCode: 0x93 })
     }
     // Until PUBREL the identifier means the message that was delivered, whatever DUP says [MQTT-4.3.3-10].
-    if (qos === 1 || !this.#unreleased.has(packetId)) this.#deliver(packet, topic)
-    if (qos === 2) this.#unreleased.add(packetId)
+    if (qos === 1 || !this.#isRepeated(packet)) this.#deliver(packet, topic)
+    if (qos === 2) this.#unreleased.set(packetId, this.#connection)
     this.#owed.push({ type: qos === 1 ? 'puback' : 'pubrec', packetId, sequence: this.#delivered })
     this.#acknowledge()
+  }
+
+  #isRepeated({ packetId, dup }: Publish): boolean {
+    const since = this.#unreleased.get(packetId)
+    if (since === undefined) return false
+    // 3.1 does not tell that the broker lost the session, but on a new connection only a message without DUP is new.
+    return this.#version !== 3 || dup || since === this.#connection
   }
 
   #deliver(packet: Publish, topic: string): void {
@@ -84,6 +92,7 @@ export class Inbound<Tag> {
 
   /** Acknowledgements owed to the old connection are void: the broker sends those messages again. */
   lost(): void {
+    this.#connection++
     this.#owed = new Queue()
     this.#open.clear()
     this.#aliases = new InboundAliases(this.#aliasMaximum)

@@ -73,6 +73,8 @@ export class Session<Tag> {
   #progressAt = 0
   #lastTopic: string | undefined
   #reauthenticating = false
+  /** PINGREQs without an answer, oldest first, with the tag of those somebody waits for. */
+  #pings: (Tag | undefined)[] = []
 
   /** Throws UsageError for options that the protocol forbids. */
   constructor(options: SessionOptions) {
@@ -280,8 +282,7 @@ export class Session<Tag> {
         this.#requests.answered(packet, now)
         return this.#outbound.pump(now) // which may have waited for a packet identifier
       case 'pingresp':
-        this.#keepAlive.answered()
-        return this.#outbound.pingAnswered()
+        return this.#pong()
       case 'disconnect':
         return this.#disconnected(packet)
       case 'auth':
@@ -292,6 +293,13 @@ export class Session<Tag> {
         throw new ProtocolError({ packet: packetLabel(packet.type), fault, clause: 'MQTT-3.2.0-2' })
       }
     }
+  }
+
+  #pong(): void {
+    this.#keepAlive.answered()
+    this.#outbound.pingAnswered()
+    const tag = this.#pings.shift()
+    if (tag !== undefined) this.#sink.settle(tag, { reasonCode: 0 })
   }
 
   #checkNoRequest(label: string, packetId: number): void {
@@ -508,12 +516,22 @@ export class Session<Tag> {
       return this.#sink.take()
     }
     if (this.#reading) this.#outbound.retry(now)
-    if (this.#keepAlive.isPingDue(now)) {
-      this.#sink.send({ type: 'pingreq' })
-      this.#keepAlive.pinged(this.#sink.sent, now)
-      this.#outbound.pinged()
-    }
+    if (this.#keepAlive.isPingDue(now)) this.#ping(undefined, now)
     return this.#done(now)
+  }
+
+  /** Asks for a sign of life: settles when the broker has answered, and so has read all that was sent before. */
+  ping(tag: Tag, now: number): Effect<Tag>[] {
+    if (this.#state === 'open') this.#ping(tag, now)
+    else this.#sink.settle(tag, { reasonCode: 0, error: new ClosedError('there is no connection') })
+    return this.#done(now)
+  }
+
+  #ping(tag: Tag | undefined, now: number): void {
+    this.#sink.send({ type: 'pingreq' })
+    this.#keepAlive.pinged(this.#sink.sent, now)
+    this.#outbound.pinged()
+    this.#pings.push(tag)
   }
 
   /**
@@ -522,6 +540,10 @@ export class Session<Tag> {
    */
   lost(inOrder = false): Effect<Tag>[] {
     this.#state = 'idle'
+    for (const tag of this.#pings.splice(0)) {
+      if (tag !== undefined)
+        this.#sink.settle(tag, { reasonCode: 0, error: new ClosedError('connection lost') })
+    }
     this.#outbound.lost(inOrder)
     this.#inbound.lost()
     this.#requests.lost()

@@ -14,7 +14,7 @@ export class Sink<Tag> {
 
   send(packet: Packet): void {
     this.#sent++
-    this.#effects.push({ type: 'send', packet })
+    this.#effects.push({ type: 'send', packet, number: this.#sent })
   }
 
   settle(tag: Tag, outcome: Outcome): void {

@@ -51,10 +51,12 @@ const FAULTS: readonly Fault[] = [
   { on: PUB, args: ['-v'], names: [/-v/] },
   { on: PUB, args: ['-C', 1], names: [/-C/] },
   { on: PUB, args: ['-F', '%p'], names: [/-F/] },
-  { on: PUB, args: ['-W', 1], names: [/-W/] },
+  { on: PUB, args: ['-E'], names: [/-E/] },
   { on: SUB, args: ['-m', 'x'], names: [/-m/] },
   { on: SUB, args: ['-l'], names: [/-l/] },
   { on: SUB, args: ['--retain'], names: [/--retain/] },
+  { args: ['-i', 'a\nb'], names: [/-i/, /a\\x0ab/] },
+  { args: ['-I', '\x7f'], names: [/-I/, /\\x7f/] },
   // Values that are missing.
   ...['-h', '--host', '-p', '--port', '-i', '-I', '-k', '-u', '-P', '-V', '-t', '-q', '--will-topic'].map(
     (option): Fault => ({ last: true, args: [option], names: [new RegExp(option), /value|[A-Z]{2,}/] }),
@@ -80,7 +82,7 @@ const FAULTS: readonly Fault[] = [
   { on: SUB, args: ['-C', 0], names: [/-C/, /'0'/] },
   { on: SUB, args: ['-C', '-1'], names: [/-C/, /'-1'/] },
   { on: SUB, args: ['-W', 0], names: [/-W/, /'0'/] },
-  { on: SUB, args: ['-W', '1.5'], names: [/-W/, /'1\.5'/] },
+  { on: SUB, args: ['-W', '1,5'], names: [/-W/, /'1,5'/] },
   // Lists.
   ...['4', '3', '3.1.1', 'MQTTV5', '', 'constructor', '__proto__'].map(
     (value): Fault => ({
@@ -236,8 +238,6 @@ describe('arguments', { concurrency: 4 }, () => {
 
   for (const [args, names] of [
     [['-u', 'a\x01b'], [/-u/]],
-    [['-i', 'a\nb'], [/-i/]],
-    [['-I', '\x7f'], [/-I/]],
     [
       ['-P', 'secret'],
       [/-P/, /-u/],

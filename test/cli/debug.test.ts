@@ -153,8 +153,12 @@ describe('-d', { concurrency: 4 }, () => {
     assert.match(of('DISCONNECT', run.err)[0] ?? '', /reason=0/)
   })
 
-  test('no colour codes in pipes, whatever the environment asks for (P9)', async (t) => {
-    for (const env of [{}, { TERM: 'xterm-256color' }, { FORCE_COLOR: '1', COLORTERM: 'truecolor' }]) {
+  test('no colour codes in pipes, whatever the terminal can do (P9)', async (t) => {
+    for (const env of [
+      {},
+      { TERM: 'xterm-256color', COLORTERM: 'truecolor' },
+      { NO_COLOR: '1', FORCE_COLOR: '1' },
+    ]) {
       const run = await converse(
         t,
         '< CONNECT\n> 20 02 00 05\nwait-eof',

@@ -180,7 +180,9 @@ export async function inProcess(program: Program, args: Args): Promise<Told> {
     get stdin(): never {
       throw new Error('standard input was touched')
     },
+    terminal: undefined,
     colour: false,
+    hideArguments() {},
     write(bytes, done) {
       out += Buffer.from(bytes)
       done()

@@ -1,9 +1,33 @@
 // Flags that say whom to connect to, as whom, and how. All programs share them.
 
 import { UsageError } from '../../errors.js'
-import { BOTH, type Flag, oneOf, qosValue, topicName, wholeNumber } from './table.js'
+import { parseProxy } from '../../transport/index.js'
+import { setProperty } from './property.js'
+import {
+  ALL,
+  FILE,
+  FILTER,
+  type Flag,
+  int,
+  on,
+  oneOf,
+  PLAIN,
+  printable,
+  SHELLS,
+  type Shell,
+  TEXT,
+  TOPIC,
+  value,
+  wholeNumber,
+} from './table.js'
+import { setUrl } from './url.js'
 
-const VERSIONS = { 5: 5, mqttv5: 5, 311: 4, mqttv311: 4, 31: 3, mqttv31: 3 } as const
+const VERSIONS = { mqttv5: 5, mqttv311: 4, mqttv31: 3, 5: 5, 311: 4, 31: 3 } as const
+const MANY = Number.MAX_SAFE_INTEGER
+const NEVER_EXPIRES = 0xffff_ffff
+
+const URL_DETAIL =
+  'The scheme is mqtt, mqtts (TLS, port 8883), ws (WebSocket, port 80) or wss (both, port 443). User name and password are percent-decoded, an IPv6 address stands in brackets, and the topic, which may be left out where -t gives one, is taken as it is. Other options before it are overridden, later ones override it.'
 
 export const CONNECTION_FLAGS: readonly Flag[] = [
   {
@@ -11,48 +35,153 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
     short: 'h',
     value: 'HOST',
     group: 'connection',
-    on: BOTH,
+    on: ALL,
     brief: 'Broker to connect to (default localhost)',
     detail: 'A name, an IPv4 address or an IPv6 address without brackets. All addresses of a name are tried.',
-    set: (given, text) => {
-      given.host = text
-    },
+    takes: value('host', TEXT),
   },
   {
     long: 'port',
     short: 'p',
     value: 'PORT',
     group: 'connection',
-    on: BOTH,
+    on: ALL,
     brief: 'Port of the broker (default 1883, with TLS 8883)',
-    detail: 'From 1 to 65535. Port 8883 turns TLS on.',
-    set: (given, text) => {
-      given.port = wholeNumber(text, 1, 65_535)
+    detail: 'Port 8883 turns TLS on. With port 0 the host is the path of a unix socket.',
+    takes: value('port', int(0, 65_535)),
+  },
+  {
+    long: 'url',
+    short: 'L',
+    value: 'URL',
+    group: 'connection',
+    on: ['mqtt-pub', 'mqtt-rr'],
+    brief: 'Broker and topic in one: mqtt://USER:PW@HOST:PORT/TOPIC',
+    detail: URL_DETAIL,
+    takes: { type: TEXT, set: (given, text) => setUrl(given, text, TOPIC) },
+  },
+  {
+    long: 'url',
+    short: 'L',
+    value: 'URL',
+    group: 'connection',
+    on: ['mqtt-sub'],
+    brief: 'Broker and filter in one: mqtt://USER:PW@HOST:PORT/FILTER',
+    detail: URL_DETAIL,
+    takes: { type: TEXT, set: (given, text) => setUrl(given, text, FILTER) },
+  },
+  {
+    long: 'unix',
+    value: 'PATH',
+    group: 'connection',
+    on: ALL,
+    brief: 'Connect to a unix socket',
+    detail: 'A path of at most 107 bytes. The same as -h PATH -p 0.',
+    takes: {
+      type: FILE,
+      set: (given, text) => {
+        const length = Buffer.byteLength(text)
+        if (length < 1 || length > 107)
+          throw new UsageError(`'${printable(text)}': a socket path has 1 to 107 bytes`)
+        given.host = text
+        given.port = 0
+      },
     },
+  },
+  {
+    short: 'A',
+    value: 'ADDRESS',
+    env: 'MQTT_BIND',
+    group: 'connection',
+    on: ALL,
+    brief: 'Local address or host name to connect from',
+    detail: 'For machines with several addresses.',
+    takes: value('bind', TEXT),
+  },
+  {
+    short: 'S',
+    env: 'MQTT_SRV',
+    group: 'connection',
+    on: ALL,
+    brief: 'Find the broker by the SRV records of HOST',
+    detail:
+      'Looks _mqtt._tcp.HOST up, with TLS _secure-mqtt._tcp.HOST, and tries the servers found by priority and weight. -p is not used.',
+    takes: on('srv'),
+  },
+  {
+    long: 'ws',
+    group: 'connection',
+    on: ALL,
+    brief: 'Use WebSocket',
+    detail: 'With TLS a secure WebSocket. The path is /mqtt.',
+    takes: on('ws'),
+  },
+  {
+    long: 'proxy',
+    value: 'URL',
+    group: 'connection',
+    on: ALL,
+    brief: 'Connect through a proxy: socks5h://USER:PW@HOST:PORT',
+    detail:
+      'socks5h:// has the proxy look the broker up (default port 1080). User name and password are percent-decoded. http:// goes through an HTTP proxy by CONNECT.',
+    takes: {
+      type: TEXT,
+      set: (given, text) => {
+        parseProxy(text)
+        given.proxy = text
+      },
+    },
+  },
+  {
+    long: 'nodelay',
+    group: 'connection',
+    on: ALL,
+    brief: 'Send small packets at once (always done)',
+    detail: 'Accepted for compatibility: writes are gathered, and nothing waits for more.',
+    takes: on('nodelay'),
   },
   {
     long: 'username',
     short: 'u',
     value: 'NAME',
     group: 'connection',
-    on: BOTH,
+    on: ALL,
     brief: 'User name for the broker',
     detail: 'May be empty, which is not the same as none.',
-    set: (given, text) => {
-      given.userName = text
-    },
+    takes: value('userName', TEXT),
   },
   {
     long: 'pw',
     short: 'P',
     value: 'PASSWORD',
+    env: 'MQTT_PASSWORD',
     group: 'connection',
-    on: BOTH,
-    brief: 'Password for the broker; other users may see it in ps',
+    on: ALL,
+    brief: 'Password; other users may see it in ps',
     detail:
-      'Before MQTT 5 it needs a user name. A password on the command line can be seen in the list of processes and stays in the history of the shell. It is never shown by this program.',
-    set: (given, text) => {
-      given.password = text
+      'Before MQTT 5 it needs a user name. A password on the command line stays in the history of the shell and in the list of processes: this program overwrites the title that ps shows, but cannot do so before it has started, and /proc/PID/cmdline may keep it. --password-file, MQTT_PASSWORD and an options file avoid that. It is never shown by this program.',
+    takes: {
+      type: TEXT,
+      set: (given, text) => {
+        given.password = text
+        delete given.passwordFile
+      },
+    },
+  },
+  {
+    long: 'password-file',
+    value: 'FILE',
+    group: 'connection',
+    on: ALL,
+    brief: 'Read the password from the first line of FILE',
+    detail:
+      'With - it is asked for on the terminal, without echo, or read from the first line of standard input where that is no terminal and not a source of messages. A file that others can read is warned about. Of this, -P and a password in -L the last one counts.',
+    takes: {
+      type: FILE,
+      set: (given, text) => {
+        given.passwordFile = text
+        delete given.password
+      },
     },
   },
   {
@@ -60,14 +189,18 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
     short: 'i',
     value: 'ID',
     group: 'connection',
-    on: BOTH,
+    on: ALL,
     brief: 'Client identifier (default: the broker chooses)',
     detail:
       'Names the session, so it must be unique at the broker. Without it, MQTT 3.1.1 and 5 leave the choice to the broker; MQTT 3.1 gets mosq- and 18 random characters. Not together with -I.',
-    set: (given, text) => {
-      if (given.clientIdPrefix !== undefined) throw new UsageError('cannot be combined with -I (--id-prefix)')
-      if (text === '') throw new UsageError("'': a client identifier has at least one character")
-      given.clientId = text
+    takes: {
+      type: PLAIN,
+      set: (given, text) => {
+        if (given.clientIdPrefix !== undefined)
+          throw new UsageError('cannot be combined with -I (--id-prefix)')
+        if (text === '') throw new UsageError("'': a client identifier has at least one character")
+        given.clientId = PLAIN.read(text)
+      },
     },
   },
   {
@@ -75,12 +208,15 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
     short: 'I',
     value: 'PREFIX',
     group: 'connection',
-    on: BOTH,
+    on: ALL,
     brief: 'Client identifier made of PREFIX and the process id',
     detail: 'For brokers that admit clients by the beginning of their identifier. Not together with -i.',
-    set: (given, text) => {
-      if (given.clientId !== undefined) throw new UsageError('cannot be combined with -i (--id)')
-      given.clientIdPrefix = text
+    takes: {
+      type: PLAIN,
+      set: (given, text) => {
+        if (given.clientId !== undefined) throw new UsageError('cannot be combined with -i (--id)')
+        given.clientIdPrefix = PLAIN.read(text)
+      },
     },
   },
   {
@@ -88,215 +224,189 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
     short: 'k',
     value: 'SECONDS',
     group: 'connection',
-    on: BOTH,
+    on: ALL,
     brief: 'Ping the broker after SECONDS of silence (default 60)',
     detail:
-      'From 5 to 65535. When a ping is not answered within the same time, the connection counts as lost. Also limits the time for connecting, where it is below 30 seconds.',
-    set: (given, text) => {
-      given.keepAliveSeconds = wholeNumber(text, 5, 65_535)
-    },
+      'When a ping is not answered within the same time, the connection counts as lost. Also limits the time for connecting, where it is below 30 seconds.',
+    takes: value('keepAliveSeconds', int(5, 65_535)),
   },
   {
     long: 'protocol-version',
     short: 'V',
     value: 'VERSION',
     group: 'connection',
-    on: BOTH,
-    brief: 'mqttv5, mqttv311 (default) or mqttv31; also 5, 311, 31',
+    on: ALL,
+    brief: 'mqttv5, mqttv311 or mqttv31; also 5, 311, 31',
     detail:
-      'MQTT 3.1 uses protocol name MQIsdp and level 3, MQTT 3.1.1 uses MQTT and level 4, MQTT 5.0 uses MQTT and level 5.',
-    set: (given, text) => {
-      given.version = oneOf(text, VERSIONS)
-    },
+      'MQTT 3.1 uses protocol name MQIsdp and level 3, MQTT 3.1.1 uses MQTT and level 4, MQTT 5.0 uses MQTT and level 5. The default is mqttv311, for mqtt-rr mqttv5.',
+    takes: value('version', oneOf(VERSIONS)),
+  },
+  {
+    long: 'property',
+    short: 'D',
+    value: 'COMMAND PROPERTY VALUE',
+    group: 'connection',
+    on: ALL,
+    brief: 'An MQTT 5 property of a packet; may be repeated',
+    detail:
+      'COMMAND is connect, publish, subscribe, unsubscribe, disconnect or will. A user-property has a name and a value, four words in all. Switches to MQTT 5. See PROPERTIES.',
+    takes: { type: TEXT, many: true, set: setProperty },
   },
   {
     long: 'disable-clean-session',
     short: 'c',
     group: 'session',
-    on: BOTH,
+    on: ALL,
     brief: 'Keep the session at the broker; needs -i',
     detail:
-      'The broker keeps subscriptions and undelivered messages of the client identifier after the connection ends, and the next run with -c and the same identifier takes them up. In MQTT 5 the session never expires. In MQTT 3.1 and 3.1.1 only a kept session can deliver QoS 2 messages exactly once across a lost connection.',
-    set: (given) => {
-      given.keepSession = true
+      'The broker keeps subscriptions and undelivered messages of the client identifier after the connection ends, and the next run with -c and the same identifier takes them up. In MQTT 5 the session never expires, unless -x says when. In MQTT 3.1 and 3.1.1 only a kept session can deliver QoS 2 messages exactly once across a lost connection.',
+    takes: on('keepSession'),
+  },
+  {
+    short: 'x',
+    value: 'SECONDS',
+    env: 'MQTT_SESSION_EXPIRY',
+    group: 'session',
+    on: ALL,
+    brief: 'Keep the session for SECONDS; switches to MQTT 5',
+    detail: 'The session expiry interval. -1 and the infinity sign mean for ever, which needs -i.',
+    takes: {
+      type: { ...TEXT, range: '-1 to 4294967295' },
+      set: (given, text) => {
+        given.sessionExpiry = expiry(text)
+        given.version = 5
+      },
     },
   },
   {
     short: 'M',
     value: 'COUNT',
+    env: 'MQTT_MAX_INFLIGHT',
     group: 'session',
-    on: BOTH,
+    on: ALL,
     brief: 'QoS 1 and 2 messages in flight at a time (default 20)',
     detail:
-      'Messages sent and not yet acknowledged in full, from 1 to 65535; a greater number means the default. An MQTT 5 broker may allow fewer; without -M its Receive Maximum is used.',
-    set: (given, text) => {
-      const count = wholeNumber(text, 1, Number.MAX_SAFE_INTEGER)
-      if (count <= 65_535) given.maxInFlight = count
+      'Messages sent and not yet acknowledged in full, up to 65535; a greater number means the default. An MQTT 5 broker may allow fewer; without -M its Receive Maximum is used.',
+    takes: {
+      type: int(1, MANY),
+      set: (given, text) => {
+        const count = wholeNumber(text, 1, MANY)
+        if (count <= 65_535) given.maxInFlight = count
+      },
     },
   },
   {
     long: 'retry-interval',
     value: 'SECONDS',
     group: 'session',
-    on: BOTH,
+    on: ALL,
     brief: 'MQTT 3.x: resend what is unacknowledged after SECONDS (default 20)',
     detail:
       'Unacknowledged QoS 1 and 2 packets are sent again with DUP set, at growing intervals until they are acknowledged, counted from the moment the packet had left. 0 means never. MQTT 5 forbids it, so there the option is an error. Lost connections are another matter: what is unacknowledged is sent again after every reconnect.',
-    set: (given, text) => {
-      given.retryIntervalSeconds = wholeNumber(text, 0, 2_000_000)
-    },
+    takes: value('retryIntervalSeconds', int(0, 2_000_000)),
   },
   {
     long: 'ack-timeout',
     value: 'SECONDS',
     group: 'session',
-    on: BOTH,
+    on: ALL,
     brief: 'Give up when nothing is acknowledged for SECONDS (default 120)',
     detail:
       'Limit for a broker that stays connected and acknowledges none of the messages in flight. The program then says how many are not confirmed and exits with 19. 0 waits for ever.',
-    set: (given, text) => {
-      given.ackTimeoutSeconds = wholeNumber(text, 0, 2_000_000)
-    },
+    takes: value('ackTimeoutSeconds', int(0, 2_000_000)),
   },
   {
-    long: 'cafile',
+    long: 'options-file',
+    short: 'o',
     value: 'FILE',
-    group: 'tls',
-    on: BOTH,
-    brief: 'Trust the CA certificates in this PEM file',
-    detail: 'Turns TLS on. Instead of the certificates of the operating system.',
-    set: (given, text) => {
-      given.cafile = text
+    env: null,
+    group: 'general',
+    on: ALL,
+    brief: 'Read options from FILE',
+    detail: 'Instead of the default file, see OPTIONS FILES. Only once, and only on the command line.',
+    takes: {
+      type: FILE,
+      set: (given, text) => {
+        if (given.optionsFile !== undefined) throw new UsageError('is possible only once')
+        given.optionsFile = text
+      },
     },
   },
   {
-    long: 'capath',
-    value: 'DIR',
-    group: 'tls',
-    on: BOTH,
-    brief: 'Trust the CA certificates in this folder',
-    detail: 'Turns TLS on. Every file of the folder that holds PEM certificates is read.',
-    set: (given, text) => {
-      given.capath = text
-    },
-  },
-  {
-    long: 'cert',
-    value: 'FILE',
-    group: 'tls',
-    on: BOTH,
-    brief: 'Client certificate with its chain, PEM; needs --key',
-    detail: 'For brokers that ask for one. Turns TLS on.',
-    set: (given, text) => {
-      given.cert = text
-    },
-  },
-  {
-    long: 'key',
-    value: 'FILE',
-    group: 'tls',
-    on: BOTH,
-    brief: 'Key of the client certificate, PEM; needs --cert',
-    detail: 'Must belong to the certificate. Turns TLS on.',
-    set: (given, text) => {
-      given.key = text
-    },
-  },
-  {
-    long: 'insecure',
-    group: 'tls',
-    on: BOTH,
-    brief: 'Do not check the certificate of the broker',
+    long: 'profile',
+    value: 'NAME',
+    env: 'MQTT_PROFILE',
+    group: 'general',
+    on: ALL,
+    brief: 'Read options from the profile NAME too',
     detail:
-      'Neither its chain nor its host name is verified, so anybody can pose as the broker. A warning says so, unless --quiet. Turns TLS on.',
-    set: (given) => {
-      given.insecure = true
-    },
-  },
-  {
-    long: 'will-topic',
-    value: 'TOPIC',
-    group: 'will',
-    on: BOTH,
-    brief: 'Topic of the message the broker sends if we vanish',
-    detail:
-      'The will is published by the broker when the connection ends without a DISCONNECT, for instance because this program was killed.',
-    set: (given, text) => {
-      given.willTopic = topicName(text)
-    },
-  },
-  {
-    long: 'will-payload',
-    value: 'TEXT',
-    group: 'will',
-    on: BOTH,
-    brief: 'Payload of the will (default empty)',
-    detail: 'At most 65535 bytes. Needs --will-topic.',
-    set: (given, text) => {
-      given.willPayload = text
-    },
-  },
-  {
-    long: 'will-qos',
-    value: 'QOS',
-    group: 'will',
-    on: BOTH,
-    brief: 'QoS of the will (default 0)',
-    detail: '0, 1 or 2.',
-    set: (given, text) => {
-      given.willQos = qosValue(text)
-    },
-  },
-  {
-    long: 'will-retain',
-    group: 'will',
-    on: BOTH,
-    brief: 'Have the broker retain the will',
-    detail: 'Needs --will-topic.',
-    set: (given) => {
-      given.willRetain = true
+      'A profile is an options file named NAME in the folder mqtt-tools beside the default options file. It is read after that file, so its options win.',
+    takes: {
+      type: PLAIN,
+      set: (given, text) => {
+        if (!/^[^/\\\0]+$/.test(text) || text.startsWith('.')) {
+          throw new UsageError(`'${printable(text)}': a profile is named by a file name without a folder`)
+        }
+        given.profile = text
+      },
     },
   },
   {
     long: 'debug',
     short: 'd',
     group: 'general',
-    on: BOTH,
+    on: ALL,
     brief: 'Show every packet sent and received, on stderr',
     detail:
       'One line for each packet with the fields that a packet dissector shows. Passwords are never shown.',
-    set: (given) => {
-      given.debug = true
-    },
+    takes: on('debug'),
   },
   {
     long: 'quiet',
     group: 'general',
-    on: BOTH,
+    on: ALL,
     brief: 'No errors or warnings at run time',
     detail: 'Errors in the command line are still told, and the exit status does not change.',
-    set: (given) => {
-      given.quiet = true
-    },
+    takes: on('quiet'),
+  },
+  {
+    long: 'completion',
+    value: 'SHELL',
+    env: null,
+    group: 'general',
+    on: ALL,
+    brief: 'Print a completion script for bash, zsh or fish and exit',
+    detail: 'See COMPLETION.',
+    takes: value('completion', oneOf<Shell>(Object.fromEntries(SHELLS.map((shell) => [shell, shell])))),
   },
   {
     long: 'help',
+    env: null,
     group: 'general',
-    on: BOTH,
+    on: ALL,
     brief: 'Show this help and exit',
     detail: 'Exits with status 0.',
-    set: (given) => {
-      given.help = true
-    },
+    takes: on('help'),
   },
   {
     long: 'version',
+    env: null,
     group: 'general',
-    on: BOTH,
+    on: ALL,
     brief: 'Show the version and exit',
     detail: 'Exits with status 0.',
-    set: (given) => {
-      given.showVersion = true
-    },
+    takes: on('showVersion'),
   },
 ]
+
+function expiry(text: string): number {
+  if (text === '∞') return NEVER_EXPIRES
+  const [, sign, digits = ''] = /^\s*([+-]?)(0x[0-9a-f]+|\d+)$/i.exec(text) ?? []
+  // The bases of C: 0x is hexadecimal and a leading 0 octal.
+  const octal = /^0[0-7]+$/.test(digits)
+  const number = octal ? Number.parseInt(digits, 8) : /^0\d|^$/.test(digits) ? Number.NaN : Number(digits)
+  const value = sign === '-' ? -number : number
+  if (value === -1) return NEVER_EXPIRES
+  if (value >= 0 && value <= NEVER_EXPIRES) return value
+  throw new UsageError(`'${printable(text)}': expected -1, ∞ or a whole number from 0 to ${NEVER_EXPIRES}`)
+}

@@ -9,6 +9,8 @@ const USAGE: Record<Program, string> = {
     'Publish messages to an MQTT broker.\n\nUsage: $0 -t TOPIC {-m TEXT | -n | -f FILE | -s | -l} [options]',
   'mqtt-sub':
     'Subscribe to topics of an MQTT broker and print the messages.\n\nUsage: $0 -t FILTER [options]',
+  'mqtt-rr':
+    'Publish a request and print the response.\n\nUsage: $0 -t TOPIC [-e TOPIC] {-m TEXT | -n | -f FILE | -s} [options]',
 }
 
 export async function helpText(program: Program): Promise<string> {
@@ -27,5 +29,6 @@ export async function helpText(program: Program): Promise<string> {
     }
   }
   // yargs takes a name of more than one letter, the value's included, for a long one.
-  return (await builder.getHelp()).replace(/^ {6}--(\w .*?) {2}/gm, '  -$1       ')
+  const text = await builder.getHelp()
+  return `${text.replace(/^ {6}--(\w .*?) {2}/gm, '  -$1       ')}\n`
 }

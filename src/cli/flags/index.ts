@@ -4,8 +4,9 @@ import { CONNECTION_FLAGS } from './connection.js'
 import { MESSAGE_FLAGS } from './message.js'
 import { OUTPUT_FLAGS } from './output.js'
 import type { Flag, Program } from './table.js'
+import { TLS_FLAGS } from './tls.js'
 
-export const FLAGS: readonly Flag[] = [...MESSAGE_FLAGS, ...OUTPUT_FLAGS, ...CONNECTION_FLAGS]
+export const FLAGS: readonly Flag[] = [...MESSAGE_FLAGS, ...OUTPUT_FLAGS, ...CONNECTION_FLAGS, ...TLS_FLAGS]
 
 export function flagsOf(program: Program): readonly Flag[] {
   return FLAGS.filter(({ on }) => on.includes(program))

@@ -1,64 +1,134 @@
 // The manual pages, printed from the flag table. Everything else that they say stands here.
 
 import { flagsOf } from './index.js'
-import { type Flag, GROUPS, type Program } from './table.js'
+import { propertiesFor, propertyName } from './property.js'
+import { COMMANDS, envName, type Flag, GROUPS, type Program, spelling } from './table.js'
+
+interface Section {
+  title: string
+  paragraphs: (program: string) => readonly string[]
+}
 
 interface Page {
   brief: string
-  synopsis: readonly string[]
+  synopsis: string
   description: readonly string[]
-  /** Sections between the options and the exit status. */
-  sections: readonly { title: string; paragraphs: readonly string[] }[]
+  sections: readonly Section[]
   examples: readonly { text: string; command: string }[]
-  status: readonly (readonly [string, string])[]
-  seeAlso: string
 }
 
-const STATUS: readonly (readonly [string, string])[] = [
+/** Every exit status, the same for all programs. README has the same table. */
+export const STATUSES: readonly (readonly [string, string])[] = [
+  [
+    '0',
+    'Done: every message is confirmed, or the messages asked for were printed. Also a subscriber that was ended by a signal, and a closed output.',
+  ],
   [
     '1',
-    'Wrong options, unreadable files, or no connection: unknown host, refused, no answer. Before MQTT 5 also a broker that does not speak the protocol version (CONNACK 1).',
+    'Wrong options, unreadable files, or no connection: unknown host, refused, unreachable. Before MQTT 5 also CONNACK 1, protocol version not supported.',
   ],
   [
-    '2 to 5',
-    'The broker refused the connection before MQTT 5, by its CONNACK code: 2 identifier rejected, 3 server unavailable, 4 bad user name or password, 5 not authorized. 2 also: the broker sent a packet that is illegal at that moment; 4 also: an MQTT 5 broker said goodbye while work was outstanding.',
+    '2',
+    'The broker sent a packet that is illegal at that moment. Before MQTT 5 also CONNACK 2, identifier rejected.',
   ],
+  ['3', 'Before MQTT 5: CONNACK 3, server unavailable. Also a proxy that answered an undefined code.'],
+  [
+    '4',
+    'The broker ended the connection by a DISCONNECT that is no refusal, with work outstanding; or the proxy could not reach it. Before MQTT 5 also CONNACK 4, bad user name or password.',
+  ],
+  ['5', 'Before MQTT 5: CONNACK 5, not authorized.'],
   ['7', 'The connection was lost with work outstanding, or messages are not confirmed.'],
   ['8', 'TLS failed: certificate not trusted, expired or for another host, or no TLS at the other end.'],
+  ['9', 'The message is larger than MQTT allows.'],
+  ['11, 16', 'The proxy refused the authentication or the connection (11), or failed otherwise (16).'],
+  ['13', 'The WebSocket upgrade was refused.'],
   ['19', 'No CONNACK, SUBACK, PINGRESP or acknowledgement within its time limit.'],
   ['21', 'The broker sent bytes that are not MQTT.'],
+  ['24', "The QoS is above the broker's maximum."],
+  ['25', 'The packet is larger than the broker allows.'],
+  ['27', 'The time of -W is over.'],
   [
     '128 to 162',
-    'The reason code with which the broker refused the connection, a message or a subscription. 128 is also a subscription refused before MQTT 5.',
+    'The reason code with which the broker refused the connection, a message or a subscription; 128 also for a subscription refused before MQTT 5.',
   ],
+  ['129, 130, 143', 'In the shell: ended by SIGHUP, SIGINT or SIGTERM.'],
+  ['255', 'mqtt-sub was ended by a signal before there was a connection.'],
 ]
+
+const OPTIONS_FILES = {
+  title: 'OPTIONS FILES',
+  paragraphs: (program: string) => [
+    `Options are read, in this order, from an options file, from a profile, from the environment and from the command line; what comes later wins, and options that may be repeated add up. The options file is the one of -o, otherwise ${program} in the folder \\fB$XDG_CONFIG_HOME\\fR, or \\fB$HOME/.config\\fR where that is not set. Where there is no such file, that of the mosquitto program (${program.replace('mqtt-', 'mosquitto_')}) is read instead.`,
+    'Each line is an option and, behind blanks, its value up to the end of the line, without quotes. Lines that begin with # and empty lines are passed over. For -D the last word takes the rest of the line.',
+    'A profile (--profile NAME) is such a file named NAME in the folder mqtt-tools beside the options file. Files with passwords should be readable by their owner alone.',
+  ],
+}
+
+const PROPERTIES_SECTION = {
+  title: 'PROPERTIES',
+  paragraphs: () => [
+    'The properties that -D takes, by command:',
+    ...COMMANDS.map(
+      (command) => `\\fB${command}\\fR: ${propertiesFor(command).map(propertyName).join(', ')}.`,
+    ),
+    'Flags (payload-format-indicator, request-problem-information, request-response-information) are 0 or 1. Only user-property may be given more than once for a command.',
+  ],
+}
 
 const LIMITS = {
   title: 'TIME LIMITS',
-  paragraphs: [
-    'Nothing waits for ever. Looking the host up, connecting, the TLS handshake and CONNACK have 30 seconds together, or the keep alive time (\\fB\\-k\\fR) where that is shorter; SUBACK and UNSUBACK have the same. A PINGREQ has to be answered within the keep alive time. Messages in flight have to see an acknowledgement every 120 seconds (\\fB\\-\\-ack\\-timeout\\fR).',
-    'After a lost connection the next attempt follows after about a second; the delay doubles up to 30 seconds as long as attempts fail.',
+  paragraphs: (program: string) => [
+    'Nothing waits for ever. Looking the host up, connecting, proxy, TLS handshake, WebSocket upgrade and CONNACK have 30 seconds together, or the keep alive time (-k) where that is shorter; SUBACK and UNSUBACK have the same. A PINGREQ has to be answered within the keep alive time. Messages in flight have to see an acknowledgement every 120 seconds (--ack-timeout).',
+    ...(program === 'mqtt-rr'
+      ? []
+      : [
+          'After a lost connection the next attempt follows after about a second; the delay doubles up to 30 seconds as long as attempts fail. Only -W limits how often.',
+        ]),
+  ],
+}
+
+const FORMAT_SECTION = {
+  title: 'OUTPUT FORMAT',
+  paragraphs: () => [
+    'The argument of -F is printed for each message, with these replaced:',
+    '%t topic, %p payload, %x and %X payload in hexadecimal, %f and %d payload as a float of 4 or 8 bytes, %l length of the payload, %q QoS, %r 1 for a retained message and else 0, %m packet identifier (0 at QoS 0), %j the message as JSON, %J the same with a payload that is JSON itself, %I local time, %U Unix time with nanoseconds, %% a percent sign.',
+    'From MQTT 5: %A topic alias, %C content type, %D correlation data, %E message expiry interval, %F payload format indicator, %P user properties, %R response topic, %S subscription identifier.',
+    'Between the percent sign and the letter may stand - (to the left) or 0 (zeros in front), a width, a point with a precision, and for %x and %X a separator: %-20t, %8.3f, %.2:x. A width on %p, %x and %X also cuts the payload.',
+    '@ and a letter is that letter of strftime, as in @Y-@m-@d @H:@M:@S; @N is nanoseconds, @@ an @. \\\\, \\0, \\a, \\e, \\n, \\r, \\t and \\v are the usual characters.',
+    'The JSON of %j has the keys tst, topic, qos, retain, payloadlen, mid (QoS 1 and 2), properties (MQTT 5) and payload, a string, or null for an empty one. Where the payload is not UTF-8, the string has U+FFFD for what is not and a further key, payload_base64, carries the bytes without loss. %J copies the numbers of the payload as they are, and keeps duplicate keys.',
+  ],
+}
+
+const COMPLETION_SECTION = {
+  title: 'COMPLETION',
+  paragraphs: (program: string) => [
+    `For bash, put this into ~/.bashrc: source <(${program} --completion bash). For zsh, write the output of ${program} --completion zsh to a file _${program} in a folder of $fpath. For fish, put this into its configuration: ${program} --completion fish | source.`,
+  ],
+}
+
+const DIFFERENCES = {
+  title: 'DIFFERENCES FROM MOSQUITTO',
+  paragraphs: (program: string) => [
+    `Command lines of ${program.replace('mqtt-', 'mosquitto_')} 2.1 work unchanged. Different on purpose: --help and --version exit with 0; numbers have to be numbers; a missing file of -o is an error; -d writes to standard error; what the broker refuses gives a non-zero status; TLS options always turn TLS on, a failure of TLS is always 8, and --insecure skips the whole check; -L decodes percent signs, takes IPv6 addresses and knows ports 80 and 443 for ws and wss; malformed packets end the program instead of an endless reconnect.`,
   ],
 }
 
 const PAGES: Record<Program, Page> = {
   'mqtt-pub': {
     brief: 'publish messages to an MQTT broker',
-    synopsis: [
-      '\\-t TOPIC {\\-m TEXT | \\-n | \\-f FILE | \\-s | \\-l} [\\-q QOS] [\\-r] [\\-h HOST] [\\-p PORT] [OPTION...]',
-    ],
+    synopsis: '-t TOPIC {-m TEXT | -n | -f FILE | -s | -l} [-q QOS] [-r] [-h HOST] [-p PORT] [OPTION...]',
     description: [
       'Publishes one message, or each line of standard input as a message, with MQTT 3.1, 3.1.1 (the default) or 5.0. It takes the command lines of mosquitto_pub.',
       'The exit status tells the truth: it is 0 only when the broker owns every message. At QoS 0 the bytes have left and the connection was closed in order, at QoS 1 every PUBACK is in, at QoS 2 every PUBCOMP. Otherwise the status is not 0 and standard error says how many messages are not confirmed.',
-      'Payloads are bytes, and none of them is changed.',
+      'Payloads are bytes, and none of them is changed. Secrets are never shown, colours only on a terminal.',
     ],
     sections: [
       {
         title: 'LOST CONNECTIONS',
-        paragraphs: [
-          'With \\fB\\-l\\fR a lost connection is made again. Unacknowledged QoS 1 and 2 messages are then sent again in their order, with DUP set and the same packet identifiers, before anything new. Where the broker no longer knows the session, QoS 1 messages go out as new ones, while QoS 2 messages of unknown fate are not repeated, because they could arrive twice: they are counted, reported, and the exit status is not 0.',
-          'For QoS 2 exactly once across lost connections, MQTT 3.1 and 3.1.1 need \\fB\\-c \\-i ID\\fR. MQTT 5 needs nothing: the run begins with a clean session, keeps it across its own cuts (for up to an hour) and ends it when it leaves.',
-          'Without \\fB\\-l\\fR, a connection lost before the message is confirmed is only made again in a kept session (\\fB\\-c \\-i ID\\fR); otherwise the program exits with 7.',
+        paragraphs: () => [
+          'With -l a lost connection is made again. Unacknowledged QoS 1 and 2 messages are then sent again in their order, with DUP set and the same packet identifiers, before anything new. Where the broker no longer knows the session, QoS 1 messages go out as new ones, while QoS 2 messages of unknown fate are not repeated, because they could arrive twice: they are counted, reported, and the exit status is not 0.',
+          'For QoS 2 exactly once across lost connections, MQTT 3.1 and 3.1.1 need -c -i ID. MQTT 5 needs nothing: the run begins with a clean session, keeps it across its own cuts (for up to an hour) and ends it when it leaves.',
+          'Without -l, a connection lost before the message is confirmed is only made again in a kept session (-c -i ID, or -x in MQTT 5); otherwise the program exits with 7.',
           'QoS 0 messages that had left on a lost connection may have been lost with it; they are counted as not confirmed unless the broker had answered a ping after them.',
           'SIGINT, SIGTERM and SIGHUP stop the reading and the sending, disconnect in order, say how many messages are not confirmed, and end the program by the signal. A second signal ends it at once.',
         ],
@@ -66,49 +136,31 @@ const PAGES: Record<Program, Page> = {
       LIMITS,
     ],
     examples: [
-      { text: 'Publish one message, exactly once:', command: 'mqtt\\-pub \\-t hello \\-m abcd \\-q 2' },
+      { text: 'Publish one message, exactly once:', command: 'mqtt-pub -t hello -m abcd -q 2' },
       {
         text: 'Publish what a sensor prints, line by line:',
-        command: 'sensor | mqtt\\-pub \\-t house/t \\-l \\-q 1',
+        command: 'sensor | mqtt-pub -t house/t -l -q 1',
       },
       {
-        text: 'Watch the packets of MQTT 3.1:',
-        command: 'mqtt\\-pub \\-V mqttv31 \\-t hello \\-m abcd \\-q 2 \\-d',
+        text: 'Keep the password out of ps:',
+        command: 'mqtt-pub -u me --password-file ~/.mqtt-password -t hello -m abcd',
       },
+      { text: 'Watch the packets of MQTT 3.1:', command: 'mqtt-pub -V mqttv31 -t hello -m abcd -q 2 -d' },
     ],
-    status: [
-      ['0', 'The broker owns every message.'],
-      ...STATUS,
-      [
-        '9, 24, 25',
-        'A message is larger than MQTT allows, its QoS is above what the broker allows, or its packet is larger than the broker allows.',
-      ],
-      ['129, 130, 143', 'In the shell: ended by SIGHUP, SIGINT or SIGTERM.'],
-    ],
-    seeAlso: '.BR mqtt\\-sub (1)',
   },
   'mqtt-sub': {
     brief: 'subscribe to topics of an MQTT broker and print the messages',
-    synopsis: [
-      '\\-t FILTER [\\-q QOS] [\\-v | \\-F FORMAT] [\\-C COUNT] [\\-W SECONDS] [\\-h HOST] [\\-p PORT] [OPTION...]',
-    ],
+    synopsis: '-t FILTER [-q QOS] [-v | -F FORMAT] [-C COUNT] [-W SECONDS] [-h HOST] [-p PORT] [OPTION...]',
     description: [
       'Subscribes with MQTT 3.1, 3.1.1 (the default) or 5.0 and prints each message as it comes, on a line of its own. It takes the command lines of mosquitto_sub.',
-      'A QoS 1 or 2 message is acknowledged only after the kernel has taken its output. Killed at any moment, with a kept session (\\fB\\-c \\-i ID\\fR) the next run prints what was not printed. A QoS 2 message that the broker sends again is printed once.',
-      'Standard output carries messages alone, byte for byte; everything else goes to standard error. A slow reader slows the broker down and nothing piles up; pings go on meanwhile. A reader that closes the pipe ends the program quietly, with status 0.',
+      'A QoS 1 or 2 message is acknowledged only after the kernel has taken its output. Killed at any moment, with a kept session (-c -i ID) the next run prints what was not printed. A QoS 2 message that the broker sends again is printed once.',
+      'Standard output carries messages alone, byte for byte; everything else goes to standard error. A slow reader slows the broker down and nothing piles up; pings go on meanwhile. A reader that closes the pipe ends the program quietly, with status 0. Secrets are never shown, colours only on a terminal.',
     ],
     sections: [
-      {
-        title: 'OUTPUT FORMAT',
-        paragraphs: [
-          'The argument of \\fB\\-F\\fR is printed for each message, with these replaced: \\fB%t\\fR topic, \\fB%p\\fR payload, \\fB%q\\fR QoS, \\fB%r\\fR 1 for a retained message and else 0, \\fB%l\\fR length of the payload in bytes, \\fB%m\\fR packet identifier (0 at QoS 0), \\fB%j\\fR the message as one line of JSON, \\fB%%\\fR a percent sign. \\fB\\e\\e \\e0 \\ea \\ee \\en \\er \\et \\ev\\fR are the usual characters.',
-          'Between the percent sign and the letter may stand \\- (to the left) or 0 (zeros in front) and a width, for %t also a precision (bytes at most): \\fB%\\-20t %5l\\fR. A width on %p also cuts the payload.',
-          'The JSON of %j has the keys tst, topic, qos, retain, payloadlen, mid (QoS 1 and 2), properties (MQTT 5) and payload, a string, or null for an empty one. Where the payload is not UTF\\-8, the string has U+FFFD for what is not and a further key, payload_base64, carries the bytes without loss.',
-        ],
-      },
+      FORMAT_SECTION,
       {
         title: 'LOST CONNECTIONS',
-        paragraphs: [
+        paragraphs: () => [
           'A lost connection is made again, for as long as it takes; one line on standard error tells of the loss and one of the recovery. Subscriptions are made again where the broker forgot them. The program gives up when the broker refuses it for good, sends what is not MQTT, or another client takes over its identifier (status 142).',
           'SIGINT and SIGTERM disconnect in order and end the program with status 0. In MQTT 5 the broker then publishes the will.',
         ],
@@ -116,32 +168,57 @@ const PAGES: Record<Program, Page> = {
       LIMITS,
     ],
     examples: [
-      { text: 'Print everything below house/, with topics:', command: "mqtt\\-sub \\-t 'house/#' \\-v" },
-      { text: 'Feed jq:', command: "mqtt\\-sub \\-t 'house/#' \\-F %j | jq .payload" },
-      { text: 'Wait half a minute for one message:', command: 'mqtt\\-sub \\-t door \\-C 1 \\-W 30' },
+      { text: 'Print everything below house/, with topics:', command: "mqtt-sub -t 'house/#' -v" },
+      { text: 'Feed jq:', command: "mqtt-sub -t 'house/#' -F %j | jq .payload" },
+      { text: 'Wait half a minute for one message:', command: 'mqtt-sub -t door -C 1 -W 30' },
+      { text: 'Watch temperatures on a screen:', command: "mqtt-sub -t '+/temperature' -w -F '%-30t %p'" },
+      {
+        text: 'List, then clear, old retained messages:',
+        command:
+          "mqtt-sub -t 'old/#' --retained-only -v\nmqtt-sub -t 'old/#' --retained-only --remove-retained -v",
+      },
     ],
-    status: [
-      [
-        '0',
-        'Ended as asked: COUNT messages, requests answered (\\fB\\-E\\fR), a signal, or a closed output.',
-      ],
-      ...STATUS,
-      ['27', 'The time of \\fB\\-W\\fR is over.'],
-      ['255', 'Ended by a signal before there was a connection.'],
+  },
+  'mqtt-rr': {
+    brief: 'publish a request to an MQTT broker and print the response',
+    synopsis:
+      '-t TOPIC [-e TOPIC] {-m TEXT | -n | -f FILE | -s} [-q QOS] [-W SECONDS] [-h HOST] [-p PORT] [OPTION...]',
+    description: [
+      'Subscribes to the response topic, publishes the request, prints the first response and exits. It takes the command lines of mosquitto_rr, with MQTT 5 by default.',
+      'In MQTT 5 the request names the response topic. Where it has correlation data (-D publish correlation-data), a response with other data belongs to somebody else and is ignored; one without any is taken. A retained message, which is older than the request, is never the response; with --retain-as-published, where the flag does not tell, those that come after the request are.',
     ],
-    seeAlso: '.BR mqtt\\-pub (1)',
+    sections: [
+      FORMAT_SECTION,
+      {
+        title: 'LOST CONNECTIONS',
+        paragraphs: () => [
+          'There is no second connection: when the first one is lost before the response, the status is 7. A request that the broker refuses ends the program with the reason code. A wait without -W ends only with the connection.',
+        ],
+      },
+      LIMITS,
+    ],
+    examples: [
+      {
+        text: 'Ask a device and print its answer, for five seconds at most:',
+        command: 'mqtt-rr -t lamp/get -m state -W 5',
+      },
+      { text: 'See how long it takes:', command: 'mqtt-rr -t lamp/get -e lamp/state -m state --latency' },
+    ],
   },
 }
 
 export function manualPage(program: Program): string {
   const page = PAGES[program]
+  const sections = [...page.sections, OPTIONS_FILES, PROPERTIES_SECTION, COMPLETION_SECTION]
+  const others = Object.keys(PAGES).filter((name) => name !== program)
   const lines = [
-    `.\\" Printed from the flag tables by npm run build: change those.`,
-    `.TH ${program.toUpperCase().replace('-', '\\-')} 1 "" "mqtt\\-tools" "User Commands"`,
+    '.\\" Printed from the flag tables by npm run build: change those.',
+    `.TH ${escaped(program.toUpperCase())} 1 "" "mqtt\\-tools" "User Commands"`,
     '.SH NAME',
     `${escaped(program)} \\- ${page.brief}`,
     '.SH SYNOPSIS',
-    ...page.synopsis.map((text) => `.B ${escaped(program)}\n${text}`),
+    `.B ${escaped(program)}`,
+    escaped(page.synopsis),
     '.SH DESCRIPTION',
     ...paragraphs(page.description),
     '.SH OPTIONS',
@@ -151,35 +228,53 @@ export function manualPage(program: Program): string {
     const flags = flagsOf(program).filter((flag) => flag.group === group)
     if (flags.length > 0) lines.push(`.SS ${title}`, ...flags.flatMap(option))
   }
-  for (const { title, paragraphs: texts } of page.sections) lines.push(`.SH ${title}`, ...paragraphs(texts))
-  lines.push('.SH EXIT STATUS')
-  for (const [status, text] of page.status) lines.push('.TP', `.B ${status}`, text)
-  lines.push(
-    '.SH ENVIRONMENT',
-    '.TP',
-    '.B NO_COLOR',
-    'Set to anything, it keeps diagnostics on a terminal from being coloured. Elsewhere they never are.',
-    '.SH EXAMPLES',
-  )
-  for (const { text, command } of page.examples) lines.push('.PP', text, '.PP', '.EX', command, '.EE')
-  lines.push('.SH SEE ALSO', page.seeAlso)
+  for (const section of sections)
+    lines.push(`.SH ${section.title}`, ...paragraphs(section.paragraphs(program)))
+  lines.push('.SH EXIT STATUS', 'The same for all programs.')
+  for (const [status, text] of STATUSES) lines.push('.TP', `.B ${status}`, escaped(text))
+  lines.push('.SH ENVIRONMENT', 'Options can be set in the environment; switches with 1 or 0.')
+  lines.push('Options that may be repeated take one value on each line.')
+  for (const flag of flagsOf(program)) {
+    const name = envName(flag)
+    if (name !== undefined) lines.push('.TP', `.B ${name}`, escaped(spelling(flag)))
+  }
+  for (const [name, text] of OTHER_VARIABLES) lines.push('.TP', `.B ${name}`, escaped(text))
+  lines.push(`.SH ${DIFFERENCES.title}`, ...paragraphs(DIFFERENCES.paragraphs(program)), '.SH EXAMPLES')
+  for (const { text, command } of page.examples) {
+    lines.push('.PP', escaped(text), '.PP', '.EX', ...command.split('\n').map(escaped), '.EE')
+  }
+  lines.push('.SH SEE ALSO', others.map((name) => `\\fB${escaped(name)}\\fR(1)`).join(', '))
   return `${lines.join('\n')}\n`
 }
 
+const OTHER_VARIABLES = [
+  ['NO_COLOR', 'Set to anything, it keeps diagnostics on a terminal from being coloured.'],
+  ['FORCE_COLOR', 'Set to anything but 0, it has diagnostics coloured elsewhere too.'],
+  ['XDG_CONFIG_HOME, HOME', 'Where the options files are.'],
+  ['TZ', 'The time zone of printed times.'],
+  ['SSL_CERT_FILE, SSL_CERT_DIR', 'Take the place of the certificates of the operating system.'],
+] as const
+
 function paragraphs(texts: readonly string[]): string[] {
-  return texts.flatMap((text, at) => (at === 0 ? [text] : ['.PP', text]))
+  return texts.flatMap((text, at) => (at === 0 ? [escaped(text)] : ['.PP', escaped(text)]))
 }
 
-function option({ short, long, value, brief, detail }: Flag): string[] {
-  const names = [short && `\\-${short}`, long && `\\-\\-${escaped(long)}`].filter(Boolean)
-  const words = names.map((name) => `\\fB${name}\\fR${value === undefined ? '' : ` \\fI${value}\\fR`}`)
-  return ['.TP', words.join(', '), `${escaped(brief)}.`, escaped(detail)]
+function option(flag: Flag): string[] {
+  const { short, long, value, brief, detail, takes } = flag
+  const names = [short && `-${short}`, long && `--${long}`].filter(
+    (name) => name !== undefined && name !== '',
+  )
+  const words = names.map(
+    (name) => `\\fB${escaped(String(name))}\\fR${value === undefined ? '' : ` \\fI${value}\\fR`}`,
+  )
+  const range = takes.type?.range === undefined ? '' : ` ${value}: ${takes.type.range}.`
+  return ['.TP', words.join(', '), `${escaped(brief)}.`, escaped(`${detail}${range}`)]
 }
 
-/** Plain text for troff: its backslash and its minus are characters of their own. */
+/** Text for troff: its backslash and its minus are characters of their own; \fB and \fR of ours stay. */
 function escaped(text: string): string {
   return text
-    .replaceAll('\\', '\\e')
+    .replace(/\\(?!f[BRI])/g, '\\e')
     .replaceAll('-', '\\-')
     .replace(/^([.'])/, '\\&$1')
 }

@@ -1,13 +1,43 @@
 // Flags about what is published or subscribed to.
 
 import { UsageError } from '../../errors.js'
-import { type Flag, type Given, qosValue, type Source, topicFilter, topicName, wholeNumber } from './table.js'
+import {
+  decimal,
+  FILE,
+  FILTER,
+  type Flag,
+  type Given,
+  int,
+  list,
+  on,
+  oneOf,
+  QOS,
+  type Source,
+  type Takes,
+  TEXT,
+  TOPIC,
+  type Type,
+  value,
+} from './table.js'
+
+const MANY = Number.MAX_SAFE_INTEGER
 
 function setSource(given: Given, source: Source): void {
   if (given.source !== undefined) {
     throw new UsageError('is a second source of messages: only one of -f, -l, -m, -n and -s is possible')
   }
   given.source = source
+}
+
+function source(make: (text: string) => Source, type?: Type<string>): Takes {
+  return { ...(type && { type }), set: (given, text) => setSource(given, make(text)) }
+}
+
+const TOPIC_FLAG: Takes = {
+  type: TOPIC,
+  set: (given, text) => {
+    given.topics = [TOPIC.read(text)]
+  },
 }
 
 export const MESSAGE_FLAGS: readonly Flag[] = [
@@ -18,10 +48,29 @@ export const MESSAGE_FLAGS: readonly Flag[] = [
     group: 'message',
     on: ['mqtt-pub'],
     brief: 'Topic to publish to',
-    detail: 'Required. From 1 to 65535 bytes, without the wildcards + and #.',
-    set: (given, text) => {
-      given.topics = [topicName(text)]
-    },
+    detail: 'Required, unless -L has one. From 1 to 65535 bytes, without the wildcards + and #.',
+    takes: TOPIC_FLAG,
+  },
+  {
+    long: 'topic',
+    short: 't',
+    value: 'TOPIC',
+    group: 'message',
+    on: ['mqtt-rr'],
+    brief: 'Topic to publish the request to',
+    detail: 'Required, unless -L has one. From 1 to 65535 bytes, without the wildcards + and #.',
+    takes: TOPIC_FLAG,
+  },
+  {
+    short: 'e',
+    value: 'TOPIC',
+    env: 'MQTT_RESPONSE_TOPIC',
+    group: 'message',
+    on: ['mqtt-rr'],
+    brief: 'Topic on which the response comes',
+    detail:
+      'Subscribed to before the request is sent, and in MQTT 5 named in the request as its Response Topic. Without it, one is made up for this request: mqtt-rr/ and random characters.',
+    takes: value('responseTopic', TOPIC),
   },
   {
     long: 'topic',
@@ -31,48 +80,47 @@ export const MESSAGE_FLAGS: readonly Flag[] = [
     on: ['mqtt-sub'],
     brief: 'Topic or filter to subscribe to; may be repeated',
     detail:
-      'A + stands for one level and a # at the end for any number of levels. Quote filters in the shell. At least one -t or -U is required.',
-    set: (given, text) => {
-      given.topics = [...(given.topics ?? []), topicFilter(text)]
-    },
+      'A + stands for one level and a # at the end for any number of levels. Quote filters in the shell. $share/NAME/FILTER shares the messages among the subscribers of that name. At least one -t, -L with a topic, or -U is required.',
+    takes: list('topics', FILTER),
   },
   {
     long: 'message',
     short: 'm',
     value: 'TEXT',
     group: 'message',
-    on: ['mqtt-pub'],
+    on: ['mqtt-pub', 'mqtt-rr'],
     brief: 'Publish TEXT',
     detail: 'The bytes of TEXT as the shell passed them; they may be none.',
-    set: (given, text) => setSource(given, { kind: 'message', text }),
+    takes: source((text) => ({ kind: 'message', text }), TEXT),
   },
   {
     long: 'null-message',
     short: 'n',
     group: 'message',
-    on: ['mqtt-pub'],
+    on: ['mqtt-pub', 'mqtt-rr'],
     brief: 'Publish a message without payload',
     detail: 'With -r it removes the retained message of the topic.',
-    set: (given) => setSource(given, { kind: 'null' }),
+    takes: source(() => ({ kind: 'null' })),
   },
   {
     long: 'file',
     short: 'f',
     value: 'FILE',
     group: 'message',
-    on: ['mqtt-pub'],
+    on: ['mqtt-pub', 'mqtt-rr'],
     brief: 'Publish the content of FILE as one message',
-    detail: 'Byte for byte, read to its end. Anything readable but a folder will do, pipes included.',
-    set: (given, text) => setSource(given, { kind: 'file', path: text }),
+    detail:
+      'Byte for byte, read once to its end. Anything readable but a folder will do, pipes included; - is standard input.',
+    takes: source((text) => ({ kind: 'file', path: text }), FILE),
   },
   {
     long: 'stdin-file',
     short: 's',
     group: 'message',
-    on: ['mqtt-pub'],
+    on: ['mqtt-pub', 'mqtt-rr'],
     brief: 'Publish all of standard input as one message',
     detail: 'Byte for byte. Input without a single byte is an error.',
-    set: (given) => setSource(given, { kind: 'stdin' }),
+    takes: source(() => ({ kind: 'stdin' })),
   },
   {
     long: 'stdin-line',
@@ -82,19 +130,18 @@ export const MESSAGE_FLAGS: readonly Flag[] = [
     brief: 'Publish each line of standard input as a message',
     detail:
       'Lines end with LF, which is not sent; every other byte is, NUL, CR and invalid UTF-8 included. A blank line is a message without payload, and the last line needs no LF. Each line is sent as soon as it is complete. Input is read no faster than the broker takes it, and not at all while there is no connection; a lost connection is made again, with growing delays, for as long as it takes. At the end of the input the program waits until every message is confirmed.',
-    set: (given) => setSource(given, { kind: 'lines' }),
+    takes: source(() => ({ kind: 'lines' })),
   },
   {
     long: 'qos',
     short: 'q',
     value: 'QOS',
     group: 'message',
-    on: ['mqtt-pub'],
+    on: ['mqtt-pub', 'mqtt-rr'],
     brief: 'Quality of service: 0 (default), 1 or 2',
-    detail: '0 is at most once, 1 at least once, 2 exactly once. Applies to every message.',
-    set: (given, text) => {
-      given.qos = qosValue(text)
-    },
+    detail:
+      '0 is at most once, 1 at least once, 2 exactly once. Applies to every message, and to the subscription of mqtt-rr.',
+    takes: value('qos', QOS),
   },
   {
     long: 'qos',
@@ -105,9 +152,7 @@ export const MESSAGE_FLAGS: readonly Flag[] = [
     brief: 'Greatest quality of service wanted: 0 (default), 1 or 2',
     detail:
       'Messages arrive with the lower of this and the QoS they were published with. Applies to every filter.',
-    set: (given, text) => {
-      given.qos = qosValue(text)
-    },
+    takes: value('qos', QOS),
   },
   {
     long: 'retain',
@@ -116,9 +161,25 @@ export const MESSAGE_FLAGS: readonly Flag[] = [
     on: ['mqtt-pub'],
     brief: 'Have the broker retain the message',
     detail: 'New subscribers receive the last retained message of a topic at once.',
-    set: (given) => {
-      given.retain = true
-    },
+    takes: on('retain'),
+  },
+  {
+    long: 'repeat',
+    value: 'COUNT',
+    group: 'message',
+    on: ['mqtt-pub'],
+    brief: 'Publish the message COUNT times',
+    detail: 'One after the other, each when the one before is confirmed. Not with -l.',
+    takes: value('repeat', int(1, MANY)),
+  },
+  {
+    long: 'repeat-delay',
+    value: 'SECONDS',
+    group: 'message',
+    on: ['mqtt-pub'],
+    brief: 'Wait between the repeated messages',
+    detail: 'Counted from the confirmation of one message to the sending of the next.',
+    takes: value('repeatDelaySeconds', decimal(0, MANY)),
   },
   {
     long: 'unsubscribe',
@@ -128,9 +189,7 @@ export const MESSAGE_FLAGS: readonly Flag[] = [
     on: ['mqtt-sub'],
     brief: 'Filter to unsubscribe from; may be repeated',
     detail: 'For kept sessions (-c). Unsubscribing follows subscribing.',
-    set: (given, text) => {
-      given.unsubscribe = [...(given.unsubscribe ?? []), topicFilter(text)]
-    },
+    takes: list('unsubscribe', FILTER),
   },
   {
     long: 'filter-out',
@@ -140,52 +199,95 @@ export const MESSAGE_FLAGS: readonly Flag[] = [
     on: ['mqtt-sub'],
     brief: 'Do not print messages that match; may be repeated',
     detail: 'They are received and acknowledged, but neither printed nor counted.',
-    set: (given, text) => {
-      given.filterOut = [...(given.filterOut ?? []), topicFilter(text)]
-    },
+    takes: list('filterOut', FILTER),
   },
   {
     short: 'R',
+    env: 'MQTT_NO_RETAINED',
     group: 'subscription',
-    on: ['mqtt-sub'],
+    on: ['mqtt-sub', 'mqtt-rr'],
     brief: 'No retained messages',
     detail:
-      'Messages that come with the retain flag are neither printed nor counted. In MQTT 5 the broker is asked not to send them at all.',
-    set: (given) => {
-      given.noRetained = true
+      'Messages that come with the retain flag are neither printed nor counted. In MQTT 5 the broker is asked not to send them at all, unless --retain-handling comes later.',
+    takes: {
+      set: (given) => {
+        given.noRetained = true
+        given.retainHandling = 2
+      },
     },
+  },
+  {
+    long: 'retained-only',
+    group: 'subscription',
+    on: ['mqtt-sub'],
+    brief: 'Print retained messages only, then exit',
+    detail:
+      'Ends with status 0 at the first message without the retain flag or, on a quiet broker, when the broker has answered a message of our own (or a ping) behind the retained ones.',
+    takes: on('retainedOnly'),
+  },
+  {
+    long: 'remove-retained',
+    group: 'subscription',
+    on: ['mqtt-sub'],
+    brief: 'Remove each retained message that comes',
+    detail:
+      'Publishes an empty retained message, at QoS 1, to the topic of each retained message received. On a quiet broker, or with --retained-only or -C, the program ends when the last removal is confirmed. With -R the messages are removed but not printed. -T spares what it matches.',
+    takes: on('removeRetained'),
+  },
+  {
+    long: 'retain-as-published',
+    group: 'subscription',
+    on: ['mqtt-sub', 'mqtt-rr'],
+    brief: 'MQTT 5: keep the retain flag as published',
+    detail: 'Otherwise the flag tells stored messages from live ones. Ignored before MQTT 5.',
+    takes: on('retainAsPublished'),
+  },
+  {
+    long: 'retain-handling',
+    value: 'WHEN',
+    group: 'subscription',
+    on: ['mqtt-sub', 'mqtt-rr'],
+    brief: 'MQTT 5: send retained messages always, new or never',
+    detail: 'new means only where the subscription did not exist before. Ignored before MQTT 5.',
+    takes: value('retainHandling', oneOf({ always: 0, new: 1, never: 2 } as const)),
+  },
+  {
+    long: 'no-local',
+    group: 'subscription',
+    on: ['mqtt-sub'],
+    brief: 'MQTT 5: no messages that this client published',
+    detail: 'Matters for kept sessions and bridges. Not for shared subscriptions. Ignored before MQTT 5.',
+    takes: on('noLocal'),
   },
   {
     short: 'C',
     value: 'COUNT',
+    env: 'MQTT_COUNT',
     group: 'subscription',
     on: ['mqtt-sub'],
     brief: 'Exit after COUNT messages',
     detail:
       'With status 0, when the last one has been written. Further messages are not acknowledged, so a kept session still has them.',
-    set: (given, text) => {
-      given.count = wholeNumber(text, 1, Number.MAX_SAFE_INTEGER)
-    },
-  },
-  {
-    short: 'W',
-    value: 'SECONDS',
-    group: 'subscription',
-    on: ['mqtt-sub'],
-    brief: 'Exit after SECONDS, with status 27',
-    detail: 'Counted from the start of the program and covering everything, connecting too.',
-    set: (given, text) => {
-      given.timeoutSeconds = wholeNumber(text, 1, 2_000_000)
-    },
+    takes: value('count', int(1, MANY)),
   },
   {
     short: 'E',
+    env: 'MQTT_EXIT_AFTER_SUBSCRIBE',
     group: 'subscription',
     on: ['mqtt-sub'],
     brief: 'Exit when the broker has answered all requests',
     detail: 'To set up or change a kept session (-c) without waiting for messages. Exits with status 0.',
-    set: (given) => {
-      given.exitOnSuback = true
-    },
+    takes: on('exitOnSuback'),
+  },
+  {
+    short: 'W',
+    value: 'SECONDS',
+    env: 'MQTT_TIMEOUT',
+    group: 'session',
+    on: ['mqtt-pub', 'mqtt-sub', 'mqtt-rr'],
+    brief: 'Exit after SECONDS with status 27',
+    detail:
+      'Counted from the start of the program and covering everything, connecting too. For mqtt-pub it is the time within which everything has to be confirmed.',
+    takes: value('timeoutSeconds', decimal(0.001, 2_000_000)),
   },
 ]

@@ -3,7 +3,8 @@
 import { Parser } from 'yargs/helpers'
 import { UsageError } from '../../errors.js'
 import { flagsOf } from './index.js'
-import { type Flag, type Given, type Program, printable, spelling } from './table.js'
+import { packWords, propertyWords } from './property.js'
+import { didYouMean, type Flag, type Given, type Program, printable, spelling } from './table.js'
 
 // Together these give the lexing of mosquitto 2.1: a value is whatever follows, `-abc`, empty or `007` included.
 const LEXING = {
@@ -20,63 +21,107 @@ const LEXING = {
   'unknown-options-as-args': true,
 }
 
-/** Throws UsageError for the first word, from the left, that is wrong. `--help` and `--version` end the reading. */
-export function parse(program: Program, words: readonly string[]): Given {
-  const flags = flagsOf(program)
+/** One flag as it was given, with its value; `name` is how it was spelled. */
+export interface Occurrence {
+  flag: Flag
+  name: string
+  text: string
+}
+
+/** Every spelling of the program's flags. */
+export function spellings(program: Program): ReadonlyMap<string, Flag> {
   const rows = new Map<string, Flag>()
-  for (const flag of flags) {
+  for (const flag of flagsOf(program)) {
     if (flag.short !== undefined) rows.set(`-${flag.short}`, flag)
     if (flag.long !== undefined) rows.set(`--${flag.long}`, flag)
   }
-  const withValue = flags.filter(({ value }) => value !== undefined).map(key)
-  const { argv } = Parser.detailed([...words], {
+  return rows
+}
+
+/**
+ * The flags in `words`, from the left, up to the first word that is wrong: its error comes last, because what stands
+ * before it counts (`--help`, say).
+ */
+export function lex(program: Program, words: readonly string[]): (Occurrence | UsageError)[] {
+  const rows = spellings(program)
+  const packed = packProperties(words, rows)
+  const flags = flagsOf(program)
+  const withValue = flags.filter((flag) => flag.value !== undefined).map(key)
+  const { argv } = Parser.detailed([...packed], {
     alias: Object.fromEntries(flags.flatMap(({ long, short }) => (long && short ? [[long, short]] : []))),
     string: withValue,
-    array: [],
-    boolean: flags.filter(({ value }) => value === undefined).map(key),
+    boolean: flags.filter((flag) => flag.value === undefined).map(key),
     narg: Object.fromEntries(withValue.map((name) => [name, 1])),
     configuration: LEXING,
   } as Parameters<typeof Parser.detailed>[1])
 
-  // Later words override earlier ones and the first error counts, so the values are taken up in their order.
-  const given: Given = {}
+  // Later words override earlier ones, so the values are taken up in the order of the words.
+  const found: (Occurrence | UsageError)[] = []
   const taken = new Map<string, number>()
-  for (let at = 0; at < words.length; at++) {
-    const typed = words[at] as string
-    const flag = rows.get(typed)
-    if (flag === undefined) throw unknown(typed)
-    let text = ''
-    if (flag.value !== undefined) {
-      const name = key(flag)
-      const nth = taken.get(name) ?? 0
-      taken.set(name, nth + 1)
-      at++
-      const value = at < words.length ? [argv[name]].flat()[nth] : undefined
-      if (value === undefined) throw new UsageError(`${typed} needs a value: ${flag.value}`)
-      text = String(value)
+  for (let at = 0; at < packed.length; at++) {
+    const name = packed[at] as string
+    const flag = rows.get(name)
+    if (flag === undefined) return [...found, unknown(name, [...rows.keys()])]
+    if (flag.value === undefined) {
+      found.push({ flag, name, text: '' })
+      continue
     }
-    note(program, flag, given, text)
-    if (given.help || given.showVersion) return given
+    const nth = taken.get(key(flag)) ?? 0
+    taken.set(key(flag), nth + 1)
+    at++
+    const text = at < packed.length ? [argv[key(flag)]].flat()[nth] : undefined
+    if (text === undefined) return [...found, new UsageError(`${name} needs a value: ${flag.value}`)]
+    found.push({ flag, name, text: String(text) })
   }
-  return given
+  return found
+}
+
+/** The three or four words behind each -D as one, which is what the rest can handle. */
+function packProperties(words: readonly string[], rows: ReadonlyMap<string, Flag>): string[] {
+  const packed: string[] = []
+  for (let at = 0; at < words.length; at++) {
+    const name = words[at] as string
+    const flag = rows.get(name)
+    packed.push(name)
+    if (flag === undefined) return [...packed, ...words.slice(at + 1)]
+    if (flag.long === 'property') {
+      const values = words.slice(at + 1)
+      const wanted = propertyWords(values)
+      at += wanted
+      if (values.length >= wanted) packed.push(packWords(values.slice(0, wanted)))
+    } else if (flag.value !== undefined && at + 1 < words.length) {
+      packed.push(words[++at] as string)
+    }
+  }
+  return packed
 }
 
 function key({ long, short }: Flag): string {
   return (long ?? short) as string
 }
 
-function note(program: Program, flag: Flag, given: Given, text: string): void {
+/** Notes one occurrence. Throws UsageError naming the flag and the value. */
+export function note(given: Given, { flag, text }: Occurrence): void {
   try {
-    flag.set(given, text, program)
+    flag.takes.set(given, text)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    throw new UsageError(
-      `${spelling(flag).replace(', ', ' (')}${flag.short && flag.long ? ')' : ''} ${error.message}`,
-    )
+    const [first, second] = spelling(flag).split(', ')
+    throw new UsageError(`${first}${second === undefined ? '' : ` (${second})`} ${error.message}`)
   }
 }
 
-function unknown(typed: string): UsageError {
-  const hint = typed.startsWith('-') ? '' : ' (values with spaces need quotes)'
+/** What follows these in the same word is a secret that must not be repeated. */
+const SECRET = /^(--(?:pw|psk|proxy|url|property)=|-[PLD])./s
+
+/** A word that is no option of this program. */
+export function unknown(typed: string, names: readonly string[]): UsageError {
+  const [, name] = SECRET.exec(typed) ?? []
+  if (name !== undefined) {
+    return new UsageError(
+      `unknown option '${name}...': the value is a word of its own, as in ${name.replace('=', '')} VALUE`,
+    )
+  }
+  const hint = typed.startsWith('-') ? didYouMean(typed, names) : ' (values with spaces need quotes)'
   return new UsageError(`unknown option '${printable(typed)}'${hint}`)
 }

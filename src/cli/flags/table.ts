@@ -1,9 +1,16 @@
 // The shape of the flag table. Everything that knows flags (parsing, help, manual pages, tests) is read off the rows.
 
 import { UsageError } from '../../errors.js'
-import { filterFault, type Qos, stringFault, topicFault, type Version } from '../../packet/index.js'
+import {
+  filterFault,
+  type PropertiesOf,
+  type Qos,
+  stringFault,
+  topicFault,
+  type Version,
+} from '../../packet/index.js'
 
-export type Program = 'mqtt-pub' | 'mqtt-sub'
+export type Program = 'mqtt-pub' | 'mqtt-sub' | 'mqtt-rr'
 
 /** Where the payload comes from. */
 export type Source =
@@ -13,25 +20,52 @@ export type Source =
   | { kind: 'stdin' }
   | { kind: 'lines' }
 
+/** Packets that -D can give properties to; `will` is the message inside CONNECT. */
+export const COMMANDS = ['connect', 'publish', 'subscribe', 'unsubscribe', 'disconnect', 'will'] as const
+export type Command = (typeof COMMANDS)[number]
+export type GivenProperties = { [C in Command]?: PropertiesOf<C> }
+
 /** What the command line says, checked word by word; nothing is looked up or read yet. */
 export interface Given {
   host?: string
   port?: number
+  bind?: string
+  srv?: true
+  ws?: true
+  proxy?: string
+  nodelay?: true
   userName?: string
   password?: string
+  passwordFile?: string
   clientId?: string
   clientIdPrefix?: string
   keepAliveSeconds?: number
   keepSession?: true
+  /** Seconds, 0xffffffff for ever. */
+  sessionExpiry?: number
   version?: Version
   maxInFlight?: number
   retryIntervalSeconds?: number
   ackTimeoutSeconds?: number
+  properties?: GivenProperties
+  /** The URL switched TLS on. */
+  urlTls?: true
   cafile?: string
   capath?: string
   cert?: string
   key?: string
+  keyform?: 'pem' | 'engine'
+  ciphers?: string
+  tlsVersion?: 'TLSv1.2' | 'TLSv1.3'
+  tlsAlpn?: string
+  tlsKeylog?: string
+  tlsEngine?: string
+  tlsEngineKeyPass?: string
+  osCerts?: true
+  psk?: Buffer
+  pskIdentity?: string
   insecure?: true
+  noTls?: true
   willTopic?: string
   willPayload?: string
   willQos?: Qos
@@ -41,7 +75,10 @@ export interface Given {
   qos?: Qos
   retain?: true
   topics?: string[]
+  responseTopic?: string
   source?: Source
+  repeat?: number
+  repeatDelaySeconds?: number
   filterOut?: string[]
   unsubscribe?: string[]
   count?: number
@@ -50,10 +87,26 @@ export interface Given {
   verbose?: true
   noEol?: true
   noRetained?: true
+  noLocal?: true
+  retainedOnly?: true
+  removeRetained?: true
+  retainAsPublished?: true
+  retainHandling?: 0 | 1 | 2
+  randomFilter?: number
+  messageRate?: true
+  watch?: true
+  latency?: true
+  pretty?: true
   format?: string
+  optionsFile?: string
+  profile?: string
+  completion?: Shell
   help?: true
   showVersion?: true
 }
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const
+export type Shell = (typeof SHELLS)[number]
 
 export const GROUPS = {
   message: 'Message',
@@ -66,23 +119,80 @@ export const GROUPS = {
   general: 'General',
 } as const
 
+/** A kind of value: how it is read from text, what it may be, and how a shell completes it. */
+export interface Type<T> {
+  /** Throws UsageError naming the value; the flag is named by the caller. */
+  read(text: string): T
+  /** For the manual: range or list of values, as it follows "VALUE: ". */
+  range?: string
+  choices?: readonly string[]
+  path?: 'file' | 'folder'
+}
+
+/** What an occurrence of a flag does to `Given`. */
+export interface Takes {
+  type?: Type<unknown>
+  /** Repeating adds up instead of overriding. */
+  many?: true
+  set(given: Given, text: string): void
+}
+
 export interface Flag {
   /** Without dashes. Each flag has at least one of the two. */
   long?: string
   short?: string
   /** Name of the value in help and manual; absent: the flag takes none. */
   value?: string
+  /** Environment variable; default MQTT_ and the long name. Flags without a long name must have it. */
+  env?: string | null
   group: keyof typeof GROUPS
   on: readonly Program[]
   /** One line for `--help`. */
   brief: string
   /** The paragraph of the manual page, in plain sentences. */
   detail: string
-  /** Notes one occurrence. Throws UsageError naming the value; the flag is named by the caller. */
-  set(given: Given, text: string, program: Program): void
+  takes: Takes
 }
 
-export const BOTH: readonly Program[] = ['mqtt-pub', 'mqtt-sub']
+export const ALL: readonly Program[] = ['mqtt-pub', 'mqtt-sub', 'mqtt-rr']
+
+/** Sets one field; the last occurrence wins. */
+export function value<K extends keyof Given>(field: K, type: Type<Given[K]>): Takes {
+  return {
+    type,
+    set: (given, text) => {
+      given[field] = type.read(text)
+    },
+  }
+}
+
+type Switch = { [K in keyof Given]-?: true extends Given[K] ? K : never }[keyof Given]
+
+/** A flag without value. */
+export function on(field: Switch): Takes {
+  return {
+    set: (given) => {
+      ;(given as Record<Switch, true>)[field] = true
+    },
+  }
+}
+
+/** Adds to a list. */
+export function list(field: 'topics' | 'filterOut' | 'unsubscribe', type: Type<string>): Takes {
+  return {
+    type,
+    many: true,
+    set: (given, text) => {
+      given[field] = [...(given[field] ?? []), type.read(text)]
+    },
+  }
+}
+
+/** Name of the environment variable, or undefined where there is none. */
+export function envName({ env, long }: Flag): string | undefined {
+  if (env === null) return undefined
+  return env ?? `MQTT_${long?.toUpperCase().replaceAll('-', '_')}`
+}
 
 /** `-q, --qos` */
 export function spelling({ short, long }: Flag): string {
@@ -94,33 +204,73 @@ export function word({ short, long }: Flag): string {
   return short === undefined ? `--${long}` : `-${short}`
 }
 
+export const TEXT: Type<string> = { read: (text) => text }
+export const FILE: Type<string> = { read: (text) => text, path: 'file' }
+export const FOLDER: Type<string> = { read: (text) => text, path: 'folder' }
+
+export function int(min: number, max: number): Type<number> {
+  return {
+    range: max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `${min} to ${max}`,
+    read: (text) => wholeNumber(text, min, max),
+  }
+}
+
 export function wholeNumber(text: string, min: number, max: number): number {
   const value = /^\s*[+-]?\d+$/.test(text) ? Number(text) : Number.NaN
   if (value >= min && value <= max) return value
-  throw new UsageError(`'${text}': expected a whole number from ${min} to ${max}`)
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
+  throw new UsageError(`'${printable(text)}': expected a whole number ${range}`)
 }
 
-export function qosValue(text: string): Qos {
-  return wholeNumber(text, 0, 2) as Qos
+/** A decimal number, fractions allowed. */
+export function decimal(min: number, max: number): Type<number> {
+  const range = max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `${min} to ${max}`
+  return {
+    range: `${range}, fractions allowed`,
+    read: (text) => {
+      const value = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN
+      if (value >= min && value <= max) return value
+      throw new UsageError(`'${printable(text)}': expected a number, ${range}`)
+    },
+  }
 }
 
-export function oneOf<T>(text: string, values: Readonly<Record<string, T>>): T {
-  if (Object.hasOwn(values, text)) return values[text] as T
-  throw new UsageError(`'${text}': expected one of ${Object.keys(values).join(', ')}`)
+export function oneOf<T>(values: Readonly<Record<string, T>>, ignoreCase = false): Type<T> {
+  const choices = Object.keys(values)
+  return {
+    choices,
+    range: choices.join(', '),
+    read: (text) => {
+      const key = ignoreCase ? text.toLowerCase() : text
+      if (Object.hasOwn(values, key)) return values[key] as T
+      throw new UsageError(
+        `'${printable(text)}': expected one of ${choices.join(', ')}${didYouMean(key, choices)}`,
+      )
+    },
+  }
+}
+
+export const QOS: Type<Qos> = {
+  ...oneOf<Qos>({ 0: 0, 1: 1, 2: 2 }),
+  read: (text) => wholeNumber(text, 0, 2) as Qos,
 }
 
 /** Text that brokers take: well-formed, without control and non-characters (cli-contract, "utf8"). */
+export const PLAIN: Type<string> = { read: plainText }
+export const TOPIC: Type<string> = { read: topicName }
+export const FILTER: Type<string> = { read: topicFilter }
+
 export function plainText(text: string): string {
   const fault = stringFault(text) ?? (isPlain(text) ? undefined : 'holds a control or non-character')
   if (fault !== undefined) throw new UsageError(`'${printable(text)}' ${fault}`)
   return text
 }
 
-export function topicName(text: string): string {
+function topicName(text: string): string {
   return checkedTopic(text, topicFault(text))
 }
 
-export function topicFilter(text: string): string {
+function topicFilter(text: string): string {
   return checkedTopic(text, filterFault(text))
 }
 
@@ -146,4 +296,28 @@ export function printable(text: string): string {
     /[\u0000-\u001f\u007f-\u009f]/g,
     (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
   )
+}
+
+/** `; did you mean 'x'?` for the nearest candidate, if one is near. */
+export function didYouMean(typed: string, candidates: readonly string[]): string {
+  const ranked = candidates
+    .map((candidate) => ({ candidate, distance: distance(typed, candidate) }))
+    .sort((one, other) => one.distance - other.distance)
+  const nearest = ranked[0]
+  const limit = Math.max(1, Math.floor(typed.length / 3))
+  return nearest === undefined || nearest.distance > limit ? '' : `; did you mean '${nearest.candidate}'?`
+}
+
+/** Insertions, deletions and substitutions from one word to the other (Levenshtein). */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, at) => at)
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= other.length; j++) {
+      const same = one[i - 1] === other[j - 1] ? 0 : 1
+      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + same))
+    }
+    row = next
+  }
+  return row[other.length] as number
 }

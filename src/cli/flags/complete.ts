@@ -1,0 +1,118 @@
+// Completion scripts for shells, printed from the flag table.
+
+import { flagsOf } from './index.js'
+import { propertiesFor, propertyName } from './property.js'
+import { COMMANDS, type Flag, type Program, type Shell } from './table.js'
+
+export function completion(program: Program, shell: Shell): string {
+  return { bash, zsh, fish }[shell](program)
+}
+
+function names({ short, long }: Flag): string[] {
+  return [...(short === undefined ? [] : [`-${short}`]), ...(long === undefined ? [] : [`--${long}`])]
+}
+
+/** Every property, whichever command it belongs to. */
+function propertyNames(): string[] {
+  return [...new Set(COMMANDS.flatMap((command) => propertiesFor(command).map(propertyName)))]
+}
+
+function bash(program: Program): string {
+  const flags = flagsOf(program)
+  const name = `_${program.replace('-', '_')}`
+  const withValue = flags.filter(({ value, long }) => value !== undefined && long !== 'property')
+  const cases = withValue.flatMap((flag) => {
+    const { choices, path } = flag.takes.type ?? {}
+    const pattern = names(flag).join(' | ')
+    if (choices) return [`    ${pattern}) COMPREPLY=($(compgen -W '${choices.join(' ')}' -- "$cur")) ;;`]
+    if (path) return [`    ${pattern}) COMPREPLY=($(compgen -${path === 'file' ? 'f' : 'd'} -- "$cur")) ;;`]
+    return []
+  })
+  const commands = COMMANDS.map((command) => {
+    const words = propertiesFor(command).map(propertyName).join(' ')
+    return `    '-D 2 ${command}') COMPREPLY=($(compgen -W '${words}' -- "$cur")) ;;`
+  })
+  // From the left, because a value may look like an option: at which option are we, and at which of its values?
+  return `# bash completion for ${program}: source <(${program} --completion bash)
+${name}() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} option='' values at=1
+  COMPREPLY=()
+  while ((at < COMP_CWORD)); do
+    option=\${COMP_WORDS[at]} values=0
+    case $option in
+    -D | --property)
+      option=-D values=3
+      [[ \${COMP_WORDS[at+2]} == user-property ]] && values=4 ;;
+    ${withValue.flatMap(names).join(' | ')}) values=1 ;;
+    esac
+    ((at + values >= COMP_CWORD)) && break
+    ((at += values + 1))
+  done
+  if ((at >= COMP_CWORD)); then
+    COMPREPLY=($(compgen -W '${flags.flatMap(names).join(' ')}' -- "$cur"))
+    return
+  fi
+  [[ $option == -D ]] && option="-D $((COMP_CWORD - at))"
+  [[ $option == '-D 2' ]] && option="-D 2 \${COMP_WORDS[at+1]}"
+  case $option in
+    '-D 1') COMPREPLY=($(compgen -W '${COMMANDS.join(' ')}' -- "$cur")) ;;
+${commands.join('\n')}
+${cases.join('\n')}
+  esac
+}
+complete -o filenames -F ${name} ${program}
+`
+}
+
+function zsh(program: Program): string {
+  const rows = flagsOf(program).map((flag) => {
+    const all = names(flag)
+    const { type, many } = flag.takes
+    const exclusive = many ? '*' : `(${all.join(' ')})`
+    const spelled = all.length > 1 ? `{${all.join(',')}}` : `'${all[0]}'`
+    const text = `[${flag.brief.replace(/[[\]:]/g, '\\$&')}]`
+    const action = type?.path
+      ? type.path === 'file'
+        ? '_files'
+        : '_files -/'
+      : type?.choices
+        ? `(${type.choices.join(' ')})`
+        : ' '
+    const tail =
+      flag.long === 'property'
+        ? `:command:(${COMMANDS.join(' ')}):property:(${propertyNames().join(' ')}):value: `
+        : flag.value === undefined
+          ? ''
+          : `:${flag.value}:${action}`
+    return `  '${exclusive}'${spelled}${quoted(`${text}${tail}`)}`
+  })
+  return `#compdef ${program}
+# zsh completion for ${program}: put it into a folder of $fpath under the name _${program}
+_arguments -S \\
+${rows.join(' \\\n')}
+`
+}
+
+function fish(program: Program): string {
+  const lines = flagsOf(program).map((flag) => {
+    const { short, long, brief, value, takes } = flag
+    const words = [
+      `complete -c ${program}`,
+      ...(short === undefined ? [] : [`-s ${short}`]),
+      ...(long === undefined ? [] : [`-l ${long}`]),
+      ...(value === undefined ? [] : takes.type?.path ? ['-r -F'] : ['-x']),
+      ...(flag.long === 'property' ? [`-a ${quoted([...COMMANDS, ...propertyNames()].join(' '))}`] : []),
+      ...(takes.type?.choices ? [`-a ${quoted(takes.type.choices.join(' '))}`] : []),
+      `-d ${quoted(brief)}`,
+    ]
+    return words.join(' ')
+  })
+  return `# fish completion for ${program}: ${program} --completion fish | source
+complete -c ${program} -f
+${lines.join('\n')}
+`
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,189 @@
+// Where options come from, and in which order: the options file, the profile, the environment, the command line.
+// Each is turned into the same occurrences, so an option means the same wherever it stands.
+
+import { UsageError } from '../../errors.js'
+import { flagsOf } from './index.js'
+import { lex, note, type Occurrence, spellings, unknown } from './parse.js'
+import { packWords, propertyWords } from './property.js'
+import { envName, type Flag, type Given, type Program, printable } from './table.js'
+
+/** Reads a file, or undefined where there is none. Throws UsageError where it cannot be read. */
+export type ReadFile = (path: string) => string | undefined
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * All options of a run. `--help`, `--version` and `--completion` on the command line are answered before any file is
+ * looked at. Throws UsageError naming file and line, variable, or option.
+ */
+export function gather(
+  program: Program,
+  words: readonly string[],
+  env: Environment,
+  readFile: ReadFile,
+): Given {
+  const fromWords = lex(program, words)
+  const early = noteAll({}, fromWords)
+  if (isAnswer(early)) return early
+
+  const given: Given = {}
+  const environment = fromEnvironment(program, env)
+  const fromFiles = [
+    () => mainFile(program, early, env, readFile),
+    () => profileFile(early.profile ?? profileOf(environment) ?? given.profile, env, readFile),
+  ]
+  for (const find of fromFiles) {
+    const file = find()
+    if (file !== undefined) fromFile(program, given, file)
+    if (isAnswer(given)) return given
+  }
+  for (const occurrence of environment) {
+    named(occurrence.name, () => note(given, occurrence))
+  }
+  return noteAll(given, fromWords)
+}
+
+/** Stops at the first error, and behind what ends the reading. */
+function noteAll(given: Given, occurrences: readonly (Occurrence | UsageError)[]): Given {
+  for (const each of occurrences) {
+    if (each instanceof UsageError) throw each
+    note(given, each)
+    if (isAnswer(given)) break
+  }
+  return given
+}
+
+/** Whether the program has only to print something. */
+function isAnswer({ help, showVersion, completion }: Given): boolean {
+  return help !== undefined || showVersion !== undefined || completion !== undefined
+}
+
+interface OptionsFile {
+  path: string
+  text: string
+}
+
+/** `-o FILE`, or else the default file if there is one. */
+function mainFile(
+  program: Program,
+  given: Given,
+  env: Environment,
+  readFile: ReadFile,
+): OptionsFile | undefined {
+  const { optionsFile: path } = given
+  if (path !== undefined) {
+    const text = named('-o (--options-file)', () => readFile(path))
+    if (text === undefined) throw new UsageError(`-o (--options-file) '${printable(path)}': no such file`)
+    return { path, text }
+  }
+  const folder = configFolder(env)
+  if (folder === undefined) return undefined
+  // Where there is no file of ours, the one of the program we stand in for goes on working.
+  for (const name of [program, program.replace('mqtt-', 'mosquitto_')]) {
+    const text = readFile(`${folder}/${name}`)
+    if (text !== undefined) return { path: `${folder}/${name}`, text }
+  }
+  return undefined
+}
+
+function profileFile(
+  profile: string | undefined,
+  env: Environment,
+  readFile: ReadFile,
+): OptionsFile | undefined {
+  if (profile === undefined) return undefined
+  const folder = configFolder(env)
+  if (folder === undefined)
+    throw new UsageError(`--profile '${profile}': neither XDG_CONFIG_HOME nor HOME is set`)
+  const path = `${folder}/mqtt-tools/${profile}`
+  const text = readFile(path)
+  if (text === undefined) throw new UsageError(`--profile '${profile}': there is no file ${path}`)
+  return { path, text }
+}
+
+function profileOf(environment: readonly Occurrence[]): string | undefined {
+  const given: Given = {}
+  for (const each of environment) {
+    if (each.flag.long === 'profile') named(each.name, () => note(given, each))
+  }
+  return given.profile
+}
+
+function configFolder({ XDG_CONFIG_HOME, HOME }: Environment): string | undefined {
+  if (XDG_CONFIG_HOME) return XDG_CONFIG_HOME
+  return HOME ? `${HOME}/.config` : undefined
+}
+
+/** One option on each line: its name, blanks, and the value up to the end of the line; # in front is a comment. */
+function fromFile(program: Program, given: Given, { path, text }: OptionsFile): void {
+  const rows = spellings(program)
+  for (const [at, line] of text.split('\n').entries()) {
+    if (line.startsWith('#') || line.trim() === '') continue
+    named(`${path} line ${at + 1}:`, () => {
+      const occurrence = readLine(rows, line.replace(/\r$/, ''))
+      // Naming a file in a file would go round in circles; the reference ignores it too.
+      if (occurrence.flag.long !== 'options-file') note(given, occurrence)
+    })
+    if (isAnswer(given)) return
+  }
+}
+
+function readLine(rows: ReadonlyMap<string, Flag>, line: string): Occurrence {
+  const [, name = '', blank, value = ''] = /^[ \t]*([^ \t]+)(?:([ \t]+)([\s\S]*))?$/.exec(line) ?? []
+  const flag = rows.get(name)
+  if (flag === undefined) throw unknown(name, [...rows.keys()])
+  if (flag.value === undefined) {
+    if (value.trim() !== '') throw new UsageError(`${name} takes no value, found '${printable(value)}'`)
+    return { flag, name, text: '' }
+  }
+  if (flag.long === 'property') return { flag, name, text: packedProperty(name, value) }
+  // An option with nothing behind it lacks its value; a blank behind it makes that value empty.
+  if (blank === undefined) throw new UsageError(`${name} needs a value: ${flag.value}`)
+  return { flag, name, text: value }
+}
+
+/** COMMAND PROPERTY VALUE, or four words for a user property; the last takes the rest of the line. */
+function packedProperty(name: string, text: string): string {
+  const start = text.split(/[ \t]+/)
+  const wanted = propertyWords(start)
+  const pattern = new RegExp(`^${'([^ \\t]+)[ \\t]+'.repeat(wanted - 1)}([\\s\\S]*)$`)
+  const words = pattern.exec(text)?.slice(1)
+  if (words === undefined) throw new UsageError(`${name} needs COMMAND PROPERTY VALUE`)
+  return packWords(words)
+}
+
+/** MQTT_HOST and so on; a repeatable option has one value on each line, a switch is 1 or 0. */
+function fromEnvironment(program: Program, env: Environment): Occurrence[] {
+  const found: Occurrence[] = []
+  for (const flag of flagsOf(program)) {
+    const name = envName(flag)
+    const text = name === undefined ? undefined : env[name]
+    if (name === undefined || text === undefined) continue
+    if (flag.long === 'profile' && text === '') continue
+    if (flag.value === undefined) {
+      if (isOn(name, text)) found.push({ flag, name, text: '' })
+    } else if (flag.takes.many) {
+      for (const line of text.split('\n').filter((each) => each !== '')) {
+        const value = flag.long === 'property' ? named(name, () => packedProperty(name, line)) : line
+        found.push({ flag, name, text: value })
+      }
+    } else {
+      found.push({ flag, name, text })
+    }
+  }
+  return found
+}
+
+function isOn(name: string, text: string): boolean {
+  if (/^(1|true|yes|on)$/i.test(text)) return true
+  if (/^(|0|false|no|off)$/i.test(text)) return false
+  throw new UsageError(`${name} '${printable(text)}': expected 1 or 0`)
+}
+
+function named<T>(what: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${what} ${error.message}`)
+    throw error
+  }
+}

@@ -1,0 +1,37 @@
+// The payload of a message that is published whole.
+
+import { createReadStream } from 'node:fs'
+import { UsageError } from '../errors.js'
+import { MAX_REMAINING_LENGTH } from '../packet/index.js'
+import type { Source } from './flags/table.js'
+import type { Io } from './io.js'
+import { readAll } from './lines.js'
+import { reason } from './settings.js'
+
+/** The one message to publish; undefined for lines. Throws UsageError. */
+export async function readPayload(source: Source | undefined, io: Io): Promise<Uint8Array | undefined> {
+  switch (source?.kind) {
+    case 'message': {
+      const bytes = Buffer.from(source.text)
+      if (bytes.length <= MAX_REMAINING_LENGTH) return bytes
+      throw new UsageError(`-m: ${bytes.length} bytes are more than a message can hold`)
+    }
+    case 'null':
+      return new Uint8Array(0)
+    case 'file':
+      if (source.path === '-') return readAll(io.stdin, 'standard input')
+      try {
+        return await readAll(createReadStream(source.path), `-f '${source.path}'`)
+      } catch (error) {
+        if (error instanceof UsageError) throw error
+        throw new UsageError(`-f '${source.path}': ${reason(error)}`)
+      }
+    case 'stdin': {
+      const bytes = await readAll(io.stdin, 'standard input')
+      if (bytes.length > 0) return bytes
+      throw new UsageError('-s: standard input is empty; use -n to publish an empty message')
+    }
+    default:
+      return undefined
+  }
+}

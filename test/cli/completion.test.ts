@@ -1,0 +1,131 @@
+// Completion scripts: accepted by their shells, and completing what they should when bash drives them (issue).
+
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { completion } from '../../src/cli/flags/complete.js'
+import { flagsOf } from '../../src/cli/flags/index.js'
+import { spellings } from '../../src/cli/flags/parse.js'
+import { findCommand, start as startCommand } from '../support/processes.js'
+import { temporaryFolder } from '../support/run.js'
+import { cli, misuse, PROGRAMS, type Program, rows } from './support.js'
+
+const SHELLS = ['bash', 'zsh', 'fish'] as const
+
+for (const program of PROGRAMS) {
+  for (const shell of SHELLS) {
+    test(`${program} --completion ${shell} prints a script that the shell accepts`, async (t) => {
+      const { code, out, err } = await cli(t, program, ['--completion', shell])
+      assert.deepEqual({ code, err }, { code: 0, err: '' })
+      assert.equal(out, completion(program, shell))
+      for (const flag of flagsOf(program)) {
+        if (flag.long !== undefined) assert.ok(out.includes(flag.long), flag.long)
+      }
+      const path = findCommand(shell)
+      if (path === undefined) return t.skip(`${shell} is not on PATH`)
+      const file = join(temporaryFolder(t), `script.${shell}`)
+      writeFileSync(file, out)
+      const { status, stderr } = await startCommand(t, path, ['-n', file]).ended
+      assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
+    })
+  }
+}
+
+/** What bash offers for the last word. */
+async function offered(t: TestContext, program: Program, words: readonly string[]): Promise<string[]> {
+  const bash = findCommand('bash') as string
+  const name = `_${program.replace('-', '_')}`
+  const script = `${completion(program, 'bash')}
+    COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); ${name}; printf '%s\\n' "\${COMPREPLY[@]}"`
+  const { status, stdout, stderr } = await startCommand(t, bash, ['-c', script, 'bash', program, ...words])
+    .ended
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
+  return stdout
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '')
+}
+
+interface OfferRow {
+  program: Program
+  words: readonly string[]
+  offers: readonly string[]
+}
+
+describe('in bash', { skip: findCommand('bash') === undefined ? 'bash is not on PATH' : false }, () => {
+  for (const program of PROGRAMS) {
+    test(`${program}: all options`, async (t) => {
+      assert.deepEqual(
+        (await offered(t, program, ['-'])).toSorted(),
+        [...spellings(program).keys()].toSorted(),
+      )
+    })
+  }
+  rows<OfferRow>(
+    'options, choices and properties',
+    [
+      {
+        program: 'mqtt-sub',
+        words: ['--retain'],
+        offers: ['--retained-only', '--retain-as-published', '--retain-handling'],
+      },
+      { program: 'mqtt-pub', words: ['-t', 'a', '--repeat'], offers: ['--repeat', '--repeat-delay'] },
+      { program: 'mqtt-sub', words: ['--retain-handling', ''], offers: ['always', 'new', 'never'] },
+      { program: 'mqtt-sub', words: ['--retain-handling', 'ne'], offers: ['new', 'never'] },
+      { program: 'mqtt-pub', words: ['-q', ''], offers: ['0', '1', '2'] },
+      { program: 'mqtt-rr', words: ['-V', 'mqttv3'], offers: ['mqttv311', 'mqttv31'] },
+      { program: 'mqtt-pub', words: ['--tls-version', ''], offers: ['tlsv1.2', 'tlsv1.3'] },
+      { program: 'mqtt-pub', words: ['--completion', ''], offers: ['bash', 'zsh', 'fish'] },
+      {
+        program: 'mqtt-pub',
+        words: ['-D', ''],
+        offers: ['connect', 'publish', 'subscribe', 'unsubscribe', 'disconnect', 'will'],
+      },
+      { program: 'mqtt-pub', words: ['--property', 'un'], offers: ['unsubscribe'] },
+      {
+        program: 'mqtt-pub',
+        words: ['-D', 'subscribe', ''],
+        offers: ['subscription-identifier', 'user-property'],
+      },
+      {
+        program: 'mqtt-sub',
+        words: ['--property', 'disconnect', 'se'],
+        offers: ['session-expiry-interval', 'server-reference'],
+      },
+      { program: 'mqtt-pub', words: ['-D', 'publish', 'content-type', ''], offers: [] },
+      { program: 'mqtt-pub', words: ['-D', 'publish', 'user-property', 'name', ''], offers: [] },
+      { program: 'mqtt-pub', words: ['-m', '-'], offers: [] },
+      { program: 'mqtt-pub', words: ['-m', '-D', '--repeat-'], offers: ['--repeat-delay'] },
+      {
+        program: 'mqtt-pub',
+        words: ['-D', 'publish', 'content-type', '-q', '--repeat-'],
+        offers: ['--repeat-delay'],
+      },
+      { program: 'mqtt-pub', words: ['-L', 'mqtt', ':', '//h', '--repeat-'], offers: ['--repeat-delay'] },
+      { program: 'mqtt-pub', words: ['-t', ''], offers: [] },
+    ],
+    ({ program, words }) => `${program} ${words.join(' ')}_`,
+    async (t, { program, words, offers }) => {
+      assert.deepEqual((await offered(t, program, words)).toSorted(), offers.toSorted())
+    },
+  )
+  test('files and folders', async (t) => {
+    const folder = temporaryFolder(t)
+    writeFileSync(join(folder, 'file'), '')
+    assert.deepEqual(await offered(t, 'mqtt-pub', ['-f', `${folder}/fi`]), [`${folder}/file`])
+    assert.deepEqual(await offered(t, 'mqtt-pub', ['--capath', `${folder}/fi`]), [])
+    assert.deepEqual(await offered(t, 'mqtt-pub', ['--capath', folder]), [folder])
+  })
+  test('a script sourced as the manual says completes the program', async (t) => {
+    const bash = findCommand('bash') as string
+    const file = join(temporaryFolder(t), 'script')
+    writeFileSync(file, completion('mqtt-sub', 'bash'))
+    const { stdout } = await startCommand(t, bash, ['-c', `source <(cat "$0"); complete -p mqtt-sub`, file])
+      .ended
+    assert.match(stdout.toString(), /-F _mqtt_sub mqtt-sub/)
+  })
+})
+
+test('another shell: exit 1 naming it and what would be right', (t) =>
+  misuse(t, 'mqtt-pub', ['--completion', 'tcsh'], ['--completion', "'tcsh'", 'bash, zsh, fish']))
