@@ -156,3 +156,13 @@ test('S20 a message received with DUP goes out again without it, in 5.0 [MQTT-3.
   d.from('q1 5 x dup')
   is(d.publish(1, 'x', d.delivered[0]), 'q1 1 x')
 })
+
+test('in 3.1 a message without DUP is a new one after a cut, under an identifier not yet released', () => {
+  const d = open(3, 'kept')
+  is(d.from('q2 5 old'), 'deliver q2 5 old', 'PUBREC 5')
+  is(d.from('q2 5 old'), 'PUBREC 5')
+  d.cut()
+  d.reconnect('CONNACK')
+  is(d.from('q2 5 new'), 'deliver q2 5 new', 'PUBREC 5')
+  is(d.from('PUBREL 5'), 'PUBCOMP 5')
+})
