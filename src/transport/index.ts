@@ -11,6 +11,7 @@ export {
   nameOf,
   type ParsedUrl,
   parseUrl,
+  SCHEMES,
   type Target,
   type TlsSettings,
   type WebSocketSettings,

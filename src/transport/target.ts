@@ -81,7 +81,8 @@ export interface ParsedUrl {
   password?: string
 }
 
-const SCHEMES: ReadonlyMap<string, { port: number; tls: boolean; webSocket: boolean }> = new Map([
+/** The URL schemes of brokers, with their default ports and what they switch on. */
+export const SCHEMES: ReadonlyMap<string, { port: number; tls: boolean; webSocket: boolean }> = new Map([
   ['mqtt', { port: DEFAULT_PORT, tls: false, webSocket: false }],
   ['mqtts', { port: DEFAULT_TLS_PORT, tls: true, webSocket: false }],
   ['ws', { port: 80, tls: false, webSocket: true }],

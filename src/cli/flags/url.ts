@@ -1,14 +1,8 @@
 // -L: broker, credentials and topic in one URL.
 
 import { UsageError } from '../../errors.js'
+import { SCHEMES } from '../../transport/index.js'
 import { didYouMean, FILTER, type Given, printable, type Type } from './table.js'
-
-const SCHEMES: Record<string, { port: number; tls: boolean; ws: boolean }> = {
-  mqtt: { port: 1883, tls: false, ws: false },
-  mqtts: { port: 8883, tls: true, ws: false },
-  ws: { port: 80, tls: false, ws: true },
-  wss: { port: 443, tls: true, ws: true },
-}
 
 /**
  * `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]`. Sets host and port, and the rest as far as the URL has it. Throws
@@ -19,9 +13,9 @@ export function setUrl(given: Given, text: string, topicType: Type<string>): voi
   if (name === undefined || authority === undefined) {
     throw new UsageError('the URL is not of the form mqtt://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC')
   }
-  const scheme = SCHEMES[name.toLowerCase()]
+  const scheme = SCHEMES.get(name.toLowerCase())
   if (scheme === undefined) {
-    const known = Object.keys(SCHEMES)
+    const known = [...SCHEMES.keys()]
     throw new UsageError(
       `URL scheme '${name}': expected one of ${known.join(', ')}${didYouMean(name, known)}`,
     )
@@ -44,7 +38,7 @@ export function setUrl(given: Given, text: string, topicType: Type<string>): voi
   delete given.urlTls
   delete given.ws
   if (scheme.tls) given.urlTls = true
-  if (scheme.ws) given.ws = true
+  if (scheme.webSocket) given.ws = true
   if (at >= 0) {
     const credentials = authority.slice(0, at)
     const colon = credentials.indexOf(':')
