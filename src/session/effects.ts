@@ -20,7 +20,7 @@ export type Effect<Tag> =
   /** Hand the message on; once its bytes are safe, call `written` with this sequence number or a later one. */
   | { type: 'deliver'; message: Publish; sequence: number }
   | { type: 'settle'; tag: Tag; outcome: Outcome }
-  /** The connection is open. `resumed` tells whether the broker still had the session. */
+  /** The connection is open. `resumed`: the broker said that it still has the session, which 3.1 cannot say. */
   | { type: 'opened'; connack: Connack; resumed: boolean }
   /** The broker lost the session: that many messages go out anew, that many have an unknown fate. */
   | { type: 'session-lost'; republished: number; unknown: number }

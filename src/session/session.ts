@@ -199,7 +199,7 @@ export class Session<Tag> {
     // 3.1 does not tell whether the session survived; 3.1.1 sends again in any case [MQTT-4.4.0-1].
     const lives = version === 5 ? sessionPresent : !this.#cleanStart
     const known = version === 3 ? lives : sessionPresent
-    this.#sink.push({ type: 'opened', connack, resumed: known && !first })
+    this.#sink.push({ type: 'opened', connack, resumed: sessionPresent && !first })
     if (!known) this.#inbound.sessionLost()
     const counts = lives ? { republished: 0, unknown: 0 } : this.#outbound.sessionLost(onSessionLoss)
     const expected = !this.#cleanStart && version !== 3

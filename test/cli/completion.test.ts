@@ -7,6 +7,8 @@ import { describe, type TestContext, test } from 'node:test'
 import { completion } from '../../src/cli/flags/complete.js'
 import { flagsOf } from '../../src/cli/flags/index.js'
 import { spellings } from '../../src/cli/flags/parse.js'
+import { COMMANDS } from '../../src/cli/flags/table.js'
+import { cannot } from '../support/mosquitto.js'
 import { findCommand, start as startCommand } from '../support/processes.js'
 import { temporaryFolder } from '../support/run.js'
 import { cli, misuse, PROGRAMS, type Program, rows } from './support.js'
@@ -23,7 +25,7 @@ for (const program of PROGRAMS) {
         if (flag.long !== undefined) assert.ok(out.includes(flag.long), flag.long)
       }
       const path = findCommand(shell)
-      if (path === undefined) return t.skip(`${shell} is not on PATH`)
+      if (path === undefined) return cannot(t, `not on PATH: ${shell}`)
       const file = join(temporaryFolder(t), `script.${shell}`)
       writeFileSync(file, out)
       const { status, stderr } = await startCommand(t, path, ['-n', file]).ended
@@ -126,6 +128,81 @@ describe('in bash', { skip: findCommand('bash') === undefined ? 'bash is not on 
     assert.match(stdout.toString(), /-F _mqtt_sub mqtt-sub/)
   })
 })
+
+/** What fish offers for the last word. */
+async function offeredByFish(t: TestContext, program: Program, line: string): Promise<string[]> {
+  const file = join(temporaryFolder(t), 'script.fish')
+  writeFileSync(file, completion(program, 'fish'))
+  const script = `source ${file}; complete -C ${JSON.stringify(`${program} ${line}`)}`
+  const { status, stdout, stderr } = await startCommand(t, findCommand('fish') as string, [
+    '--no-config',
+    '-c',
+    script,
+  ]).ended
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
+  return stdout.toString().split('\n').filter(Boolean).map(firstColumn)
+}
+
+function firstColumn(line: string): string {
+  return line.replace(/\t.*/, '')
+}
+
+/** Types into an interactive zsh in a pseudo-terminal of its own; a function in front of compadd notes the offers. */
+const ZSH_DRIVER = String.raw`
+zmodload zsh/zpty
+zpty -b z zsh -f -i
+zpty -w z "PROMPT='' RPROMPT=''; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D
+compadd() { local -a found; builtin compadd -O found \"\$@\"; print -rl -- \$found >>$1/offers; builtin compadd \"\$@\" }
+zle -C look list-choices _main_complete; look-all() { zle look; print END >>$1/offers }; zle -N look-all
+bindkey '^I' look-all; print REA''DY"
+zpty -r z line '*READY*'
+zpty -w -n z "$2"$'\t'
+until [[ -f $1/offers ]] && grep -q '^END' $1/offers; do zpty -r -t z line; done
+zpty -d z
+cat $1/offers`
+
+async function offeredByZsh(t: TestContext, program: Program, line: string): Promise<string[]> {
+  const folder = temporaryFolder(t)
+  writeFileSync(join(folder, `_${program}`), completion(program, 'zsh'))
+  const { status, stdout, stderr } = await startCommand(t, findCommand('zsh') as string, [
+    '-fc',
+    ZSH_DRIVER,
+    'zsh',
+    folder,
+    `${program} ${line}`,
+  ]).ended
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
+  return stdout
+    .toString()
+    .split('\n')
+    .filter((word) => word !== '' && word !== 'END')
+}
+
+for (const [shell, ask] of [
+  ['fish', offeredByFish],
+  ['zsh', offeredByZsh],
+] as const) {
+  rows<{ program: Program; line: string; offers: readonly string[] }>(
+    `in ${shell}`,
+    [
+      {
+        program: 'mqtt-sub',
+        line: '--retain',
+        offers: ['--retained-only', '--retain-as-published', '--retain-handling'],
+      },
+      { program: 'mqtt-sub', line: '-t a --retain-handling n', offers: ['new', 'never'] },
+      { program: 'mqtt-pub', line: '-q ', offers: ['0', '1', '2'] },
+      { program: 'mqtt-pub', line: '-D ', offers: [...COMMANDS] },
+      { program: 'mqtt-rr', line: '-D publish con', offers: ['content-type'] },
+      { program: 'mqtt-pub', line: '-D publish content-type x --repeat-', offers: ['--repeat-delay'] },
+    ],
+    ({ program, line }) => `${program} ${line}_`,
+    async (t, { program, line, offers }) => {
+      if (findCommand(shell) === undefined) return cannot(t, `not on PATH: ${shell}`)
+      assert.deepEqual((await ask(t, program, line)).toSorted(), offers.toSorted())
+    },
+  )
+}
 
 test('another shell: exit 1 naming it and what would be right', (t) =>
   misuse(t, 'mqtt-pub', ['--completion', 'tcsh'], ['--completion', "'tcsh'", 'bash, zsh, fish']))

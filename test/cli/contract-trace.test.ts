@@ -169,6 +169,15 @@ const LINES: readonly Row[] = [
     lines: [/^me received DISCONNECT reason=151 \(quota exceeded\)/i],
     code: 151,
   },
+  {
+    packet: 'AUTH',
+    program: 'mqtt-pub',
+    args: [...ID, '-V', 5, '-t', 'a', '-m', 'x', '-D', 'connect', 'authentication-method', 'm'],
+    // A challenge that nobody here can answer, with data; then the broker says no.
+    script: '< CONNECT\n> f0 0a 18 08 15 00 01 6d 16 00 01 73\n> 20 03 00 87 00\nwait-eof',
+    lines: [/^me received AUTH .*reason=24 \(continue authentication\) .*authenticationData=\.\.\. /],
+    code: 135,
+  },
 ]
 
 rows<Row>(

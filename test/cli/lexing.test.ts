@@ -251,6 +251,7 @@ rows(
   'near misses are named',
   [
     { program: 'mqtt-pub' as const, word: '--mesage', hint: "did you mean '--message'?" },
+    { program: 'mqtt-pub' as const, word: '--hots', hint: "did you mean '--host'?" },
     { program: 'mqtt-sub' as const, word: '--tpoic', hint: "did you mean '--topic'?" },
     { program: 'mqtt-rr' as const, word: '--latancy', hint: "did you mean '--latency'?" },
     { program: 'mqtt-sub' as const, word: '--retain-only', hint: "did you mean '--retained-only'?" },

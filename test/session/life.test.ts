@@ -6,9 +6,25 @@ import { NONE, type Version } from '../../src/packet/index.js'
 import { Session } from '../../src/session/index.js'
 import { BEFORE_5, bytes, type Driver, each, is, open, optionsFor, VERSIONS } from './support.js'
 
-const OPENED = ['CONNECT', 'opened resumed']
+const OPENED = ['CONNECT', 'opened']
 /** UNSUBACK, which has codes in 5.0 alone. */
 const unsuback = (version: Version, packetId: number) => `UNSUBACK ${packetId}${version === 5 ? ' 0' : ''}`
+
+each(VERSIONS, 'what a reconnect tells of the session: 3.1 cannot know that it was resumed', (version) => {
+  const d = open(version, 'kept')
+  for (const kept of [true, false]) {
+    d.cut()
+    d.session.connect(d.now)
+    const connack = {
+      type: 'connack',
+      sessionPresent: kept && version !== 3,
+      reasonCode: 0,
+      properties: NONE,
+    } as const
+    const opened = d.session.receive(connack, d.now).find(({ type }) => type === 'opened')
+    assert.deepEqual(opened, { type: 'opened', connack, resumed: kept && version !== 3 })
+  }
+})
 
 each(VERSIONS, 'S34 the same identifier both ways [MQTT-2.2.1-3]', (version) => {
   const d = open(version, 'kept')
@@ -195,7 +211,7 @@ for (const keeping of ['kept', 'clean'] as const) {
       d.cut()
       is(
         d.reconnect().slice(-2),
-        version === 3 && keeping === 'kept' ? 'opened resumed' : last(version, keeping),
+        version === 3 && keeping === 'kept' ? 'opened' : last(version, keeping),
         'SUBSCRIBE 8 s:1',
       )
     },

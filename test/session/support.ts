@@ -2,7 +2,7 @@
 // lines. What is sent passes through the codec first, so a line stands for the bytes on the wire:
 //
 //   CONNECT clean | q1 1 a dup | PUBREL 2 | SUBSCRIBE 1 a/b:1 | DISCONNECT 0x82 | PINGREQ
-//   opened resumed | deliver x | settle a ok | settle a REFUSED 0x97 | session-lost 1 0 | close retry TIMEOUT
+//   opened | deliver x | settle a ok | settle a REFUSED 0x97 | session-lost 1 0 | close retry TIMEOUT
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -229,7 +229,7 @@ export class Driver {
         return `settle ${effect.tag} ${error === undefined ? 'ok' : error.code}${code}`
       }
       case 'opened':
-        return effect.resumed ? 'opened resumed' : 'opened'
+        return 'opened'
       case 'session-lost':
         return `session-lost ${effect.republished} ${effect.unknown}`
       case 'resubscribe-refused':

@@ -2,7 +2,7 @@
 
 import { flagsOf } from './index.js'
 import { propertiesFor, propertyName } from './property.js'
-import { COMMANDS, type Flag, type Program, type Shell } from './table.js'
+import { COMMANDS, type Command, type Flag, type Program, type Shell } from './table.js'
 
 export function completion(program: Program, shell: Shell): string {
   return { bash, zsh, fish }[shell](program)
@@ -12,9 +12,8 @@ function names({ short, long }: Flag): string[] {
   return [...(short === undefined ? [] : [`-${short}`]), ...(long === undefined ? [] : [`--${long}`])]
 }
 
-/** Every property, whichever command it belongs to. */
-function propertyNames(): string[] {
-  return [...new Set(COMMANDS.flatMap((command) => propertiesFor(command).map(propertyName)))]
+function propertyNames(command: Command): string[] {
+  return propertiesFor(command).map(propertyName)
 }
 
 function bash(program: Program): string {
@@ -29,8 +28,7 @@ function bash(program: Program): string {
     return []
   })
   const commands = COMMANDS.map((command) => {
-    const words = propertiesFor(command).map(propertyName).join(' ')
-    return `    '-D 2 ${command}') COMPREPLY=($(compgen -W '${words}' -- "$cur")) ;;`
+    return `    '-D 2 ${command}') COMPREPLY=($(compgen -W '${propertyNames(command).join(' ')}' -- "$cur")) ;;`
   })
   // From the left, because a value may look like an option: at which option are we, and at which of its values?
   return `# bash completion for ${program}: source <(${program} --completion bash)
@@ -65,6 +63,7 @@ complete -o filenames -F ${name} ${program}
 }
 
 function zsh(program: Program): string {
+  const allProperties = [...new Set(COMMANDS.flatMap(propertyNames))]
   const rows = flagsOf(program).map((flag) => {
     const all = names(flag)
     const { type, many } = flag.takes
@@ -80,7 +79,7 @@ function zsh(program: Program): string {
         : ' '
     const tail =
       flag.long === 'property'
-        ? `:command:(${COMMANDS.join(' ')}):property:(${propertyNames().join(' ')}):value: `
+        ? `:command:(${COMMANDS.join(' ')}):property:(${allProperties.join(' ')}):value: `
         : flag.value === undefined
           ? ''
           : `:${flag.value}:${action}`
@@ -101,15 +100,21 @@ function fish(program: Program): string {
       ...(short === undefined ? [] : [`-s ${short}`]),
       ...(long === undefined ? [] : [`-l ${long}`]),
       ...(value === undefined ? [] : takes.type?.path ? ['-r -F'] : ['-x']),
-      ...(flag.long === 'property' ? [`-a ${quoted([...COMMANDS, ...propertyNames()].join(' '))}`] : []),
+      ...(flag.long === 'property' ? [`-a ${quoted(COMMANDS.join(' '))}`] : []),
       ...(takes.type?.choices ? [`-a ${quoted(takes.type.choices.join(' '))}`] : []),
       `-d ${quoted(brief)}`,
     ]
     return words.join(' ')
   })
+  // fish knows options with one value: behind the command of -D, the property is a word like any other.
+  const words = '(commandline -opc | tail -n 2 | string join " ")'
+  const second = COMMANDS.map((command) => {
+    const behind = `string match -qr -- "^(-D|--property) ${command}\\$" ${words}`
+    return `complete -c ${program} -n ${quoted(behind)} -a ${quoted(propertyNames(command).join(' '))}`
+  })
   return `# fish completion for ${program}: ${program} --completion fish | source
 complete -c ${program} -f
-${lines.join('\n')}
+${[...lines, ...second].join('\n')}
 `
 }
 

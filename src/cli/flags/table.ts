@@ -308,16 +308,19 @@ export function didYouMean(typed: string, candidates: readonly string[]): string
   return nearest === undefined || nearest.distance > limit ? '' : `; did you mean '${nearest.candidate}'?`
 }
 
-/** Insertions, deletions and substitutions from one word to the other (Levenshtein). */
+/** Letters added, left out, changed or swapped with the next, from one word to the other (Damerau and Levenshtein). */
 function distance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, at) => at)
+  const rows = [Array.from({ length: other.length + 1 }, (_, at) => at)]
+  const at = (i: number, j: number): number => rows[i]?.[j] as number
   for (let i = 1; i <= one.length; i++) {
-    const next = [i]
+    rows.push([i])
     for (let j = 1; j <= other.length; j++) {
-      const same = one[i - 1] === other[j - 1] ? 0 : 1
-      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + same))
+      const isSame = one[i - 1] === other[j - 1]
+      const isSwapped = j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1]
+      const edits = [at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + (isSame ? 0 : 1)]
+      if (isSwapped) edits.push(at(i - 2, j - 2) + 1)
+      rows[i]?.push(Math.min(...edits))
     }
-    row = next
   }
-  return row[other.length] as number
+  return at(one.length, other.length)
 }
