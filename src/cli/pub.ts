@@ -1,7 +1,7 @@
 // mqtt-pub: publish one message, a file, standard input whole, or standard input line by line.
 
 import { Alarm, type Client, type Ending, now, type PublishOptions, type Settled } from '../client/index.js'
-import { ClosedError, type MqttError, RefusedError, UsageError } from '../errors.js'
+import { type MqttError, RefusedError, UsageError } from '../errors.js'
 import { NONE } from '../packet/index.js'
 import { missing, open, runProgram, within } from './common.js'
 import { EXIT, type Reporter, statusOf } from './exit.js'
@@ -217,7 +217,7 @@ function conclude({ given, tally, stop, io, reporter, failure, client, ending }:
     reporter.note(`timed out after ${given.timeoutSeconds} s (-W)`)
     status = EXIT.timedOut
   } else if (stopped === undefined && cause !== undefined) {
-    status = cause === error && error instanceof ClosedError ? EXIT.lost : reporter.error(cause)
+    status = reporter.error(cause)
   }
   if (unconfirmed > 0) {
     reporter.note(`${unconfirmed} of ${tally.given} message(s) not confirmed`)
