@@ -447,7 +447,10 @@ describe('mqtt-pub -l', { concurrency: 4 }, () => {
         )
         assert.equal(run.code, 7)
         assert.match(run.err, /warning: .*1 of unknown fate/)
-        assert.match(run.err, /error: delivery unknown of a QoS 2 message to 'a': the broker lost the session\n/)
+        assert.match(
+          run.err,
+          /error: delivery unknown of a QoS 2 message to 'a': the broker lost the session\n/,
+        )
         assert.match(run.err, /1 of 2 message\(s\) not confirmed\n$/) // the broker owns what it had answered with PUBREC
       })
     }
