@@ -6,6 +6,7 @@ import { describe, test } from 'node:test'
 import { STATUSES } from '../../src/cli/flags/man.js'
 import { deadPort } from '../broker/broker.js'
 import { publish } from '../broker/wire.js'
+import { startInTerminal } from '../support/processes.js'
 import { type Args, QUIET } from '../support/run.js'
 import { cli, converse, PROGRAMS, type Program, rows, WORK } from './support.js'
 
@@ -279,6 +280,32 @@ rows(
     const trace = of('PUBLISH', told.err)[0] ?? ''
     assert.deepEqual([error.includes('\x1b['), trace.includes('\x1b[')], [coloured, coloured], told.err)
     assert.equal(told.out, 'p\n', 'messages are never coloured')
+  },
+)
+
+rows(
+  'colours of diagnostics on a terminal (NO_COLOR)',
+  [
+    { env: { TERM: 'xterm' }, coloured: true },
+    { env: { TERM: 'xterm', NO_COLOR: '1' }, coloured: false },
+    { env: { TERM: 'xterm', FORCE_COLOR: '0' }, coloured: false },
+    { env: { TERM: 'dumb' }, coloured: false },
+  ] as readonly { env: Readonly<Record<string, string>>; coloured: boolean }[],
+  ({ env, coloured }) => `${JSON.stringify(env)}: ${coloured ? 'coloured' : 'plain'}`,
+  async (t, { env, coloured }) => {
+    const running = startInTerminal(
+      t,
+      'mqtt-pub',
+      [...WORK['mqtt-pub'], '-h', '127.0.0.1', '-p', await deadPort()],
+      { env },
+    )
+    const { status, stdout } = (await running?.ended) ?? {}
+    if (status === undefined) return
+    assert.equal(status, 1)
+    assert.match(
+      String(stdout),
+      coloured ? /\x1b\[31merror:\x1b\[39m cannot connect/ : /^mqtt-pub: error: cannot connect/,
+    )
   },
 )
 

@@ -4,9 +4,8 @@ import assert from 'node:assert/strict'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { broker } from '../broker/broker.js'
-import { findCommand, start as startCommand } from '../support/processes.js'
+import { startInTerminal } from '../support/processes.js'
 import { temporaryFolder } from '../support/run.js'
 import { cli, connectOf, misuse, PROGRAMS, rows, start, type Told } from './support.js'
 
@@ -275,22 +274,10 @@ rows<{ what: string; typed: string; password: string }>(
   ],
   ({ what }) => what,
   async (t, { typed, password }) => {
-    const script = findCommand('script')
-    if (script === undefined) return t.skip('script (of bsdutils) is not on PATH')
     const server = await broker(t)
-    const bin = fileURLToPath(new URL('../../bin/mqtt-pub', import.meta.url))
-    const words = [
-      process.execPath,
-      bin,
-      ...PUBLISH,
-      '--password-file',
-      '-',
-      '-h',
-      '127.0.0.1',
-      '-p',
-      server.port,
-    ]
-    const running = startCommand(t, script, ['-qec', words.join(' '), '/dev/null'], { input: 'open' })
+    const args = [...PUBLISH, '--password-file', '-', '-h', '127.0.0.1', '-p', server.port]
+    const running = startInTerminal(t, 'mqtt-pub', args, { input: 'open' })
+    if (running === undefined) return
     await running.printsAtEnd('Password: ')
     running.write(typed)
     const { status, stdout } = await running.ended
@@ -301,11 +288,9 @@ rows<{ what: string; typed: string; password: string }>(
 )
 
 test('--password-file - on a terminal: Ctrl-C ends the program by SIGINT', async (t) => {
-  const script = findCommand('script')
-  if (script === undefined) return t.skip('script (of bsdutils) is not on PATH')
-  const bin = fileURLToPath(new URL('../../bin/mqtt-pub', import.meta.url))
-  const words = [process.execPath, bin, ...PUBLISH, '--password-file', '-', '-h', '127.0.0.1', '-p', 1]
-  const running = startCommand(t, script, ['-qec', words.join(' '), '/dev/null'], { input: 'open' })
+  const args = [...PUBLISH, '--password-file', '-', '-h', '127.0.0.1', '-p', 1]
+  const running = startInTerminal(t, 'mqtt-pub', args, { input: 'open' })
+  if (running === undefined) return
   await running.printsAtEnd('Password: ')
   running.write('x\u0003')
   assert.equal((await running.ended).status, 130)

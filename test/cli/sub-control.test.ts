@@ -7,7 +7,7 @@ import { connect } from '../../src/client/index.js'
 import { type Broker, broker, mute, type Policy } from '../broker/broker.js'
 import { publish } from '../broker/wire.js'
 import { needs, startMosquitto } from '../support/mosquitto.js'
-import { findCommand, start as startCommand } from '../support/processes.js'
+import { start as startCommand, startInTerminal } from '../support/processes.js'
 import { cli, converse, rows, start, type Told } from './support.js'
 
 interface Sent {
@@ -461,12 +461,10 @@ rows<{ what: string; args: readonly string[]; messages: readonly Sent[]; out: st
 )
 
 test('-w on a terminal (4.5)', async (t) => {
-  const script = findCommand('script')
-  if (script === undefined) return t.skip('script (of bsdutils) is not on PATH')
   const server = await sending(t, [live('a', '1'), live('b', '2')])
-  const bin = new URL('../../bin/mqtt-sub', import.meta.url).pathname
-  const words = [process.execPath, bin, '-t', "'#'", '-w', '-v', '-C', '2', ...at(server)]
-  const { status, stdout } = await startCommand(t, script, ['-qec', words.join(' '), '/dev/null']).ended
+  const running = startInTerminal(t, 'mqtt-sub', ['-t', '#', '-w', '-v', '-C', '2', ...at(server)])
+  if (running === undefined) return
+  const { status, stdout } = await running.ended
   assert.equal(status, 0)
   const expected = `${CLEAR}\x1b[2;1Ha 1\x1b[K\n\x1b[2;1H\n\x1b[3;1Hb 2\x1b[K\n\x1b[3;1H\n`
   assert.equal(stdout.toString(), expected.replaceAll('\n', '\r\n'))

@@ -258,6 +258,25 @@ export function start(
   return running
 }
 
+/** A program of ours in a pseudo-terminal, whose output, CR before LF, is its stdout; undefined where there is none. */
+export function startInTerminal(
+  t: TestContext,
+  program: string,
+  args: readonly (string | number)[],
+  { env = {}, ...options }: StartOptions & { env?: Readonly<Record<string, string>> } = {},
+): Running | undefined {
+  const script = findCommand('script')
+  if (script === undefined) {
+    t.skip('script (of bsdutils) is not on PATH')
+    return undefined
+  }
+  const bin = fileURLToPath(new URL(`../../bin/${program}`, import.meta.url))
+  const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`)
+  const words = ['env', ...settings, process.execPath, bin, ...args]
+  const quoted = words.map((word) => `'${String(word).replaceAll("'", "'\\''")}'`).join(' ')
+  return start(t, script, ['-qec', quoted, '/dev/null'], options)
+}
+
 export function startPub(t: TestContext, args: readonly string[], options?: StartOptions): Running {
   return start(t, process.execPath, [MQTT_PUB, ...args], options)
 }
