@@ -125,7 +125,8 @@ class Tally {
       return
     }
     this.error ??= error
-    if (error instanceof RefusedError) this.#reporter.warn(error.message)
+    // A DISCONNECT concerns them all, and is told once.
+    if (error instanceof RefusedError && error.packet === 'PUBLISH') this.#reporter.warn(error.message)
     if (error instanceof UsageError) {
       this.isStopped = true
       this.#stop?.()

@@ -319,22 +319,6 @@ describe('what the broker does not take (3.5)', { concurrency: 4 }, () => {
       assert.equal(server.messages.length, 0)
     })
   }
-  for (const [reason, code] of [
-    ['00', 4],
-    ['8b', 0x8b],
-    ['97', 0x97],
-  ] as const) {
-    test(`Q39: DISCONNECT 0x${reason} with work outstanding: the reason, exit ${code}`, async (t) => {
-      const { told } = await pub(t, ['-V', '5', '-q', '1', '-m', 'x'], {
-        on: ({ name }, link) => {
-          if (name === 'PUBLISH') link.send(Buffer.from(`e001${reason}`, 'hex'))
-          return name === 'PUBLISH'
-        },
-      })
-      assert.equal(told.code, code)
-      assert.match(told.err, /DISCONNECT/)
-    })
-  }
   test('connection lost before QoS 1 completes: exit 7, no reconnect', async (t) => {
     const { told, server } = await pub(t, ['-q', '1', '-m', 'x'], {
       on: ({ name }, { socket }) => {

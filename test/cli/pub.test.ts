@@ -342,6 +342,7 @@ function brokers(): void {
   for (const [reason, status, names] of [
     ['00', 4, /DISCONNECT/],
     ['8b', 139, /shutting down/],
+    ['97', 151, /quota exceeded/],
     ['93', 147, /receive maximum/i],
     ['98', 152, /administrative/],
     ['8e', 142, /taken over/],
@@ -360,7 +361,7 @@ function brokers(): void {
       )
       assert.equal(run.code, status)
       assert.match(run.err, names)
-      assert.match(run.err, /1 of 1 message\(s\) not confirmed/)
+      assert.match(run.err, /^mqtt-pub: error: .*\nmqtt-pub: 1 of 1 message\(s\) not confirmed\n$/) // told once
     })
   }
 
