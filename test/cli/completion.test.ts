@@ -131,14 +131,13 @@ describe('in bash', { skip: findCommand('bash') === undefined ? 'bash is not on 
 
 /** What fish offers for the last word. */
 async function offeredByFish(t: TestContext, program: Program, line: string): Promise<string[]> {
-  const file = join(temporaryFolder(t), 'script.fish')
+  const folder = temporaryFolder(t) // fish makes its folders in a home that is not there
+  const file = join(folder, 'script.fish')
   writeFileSync(file, completion(program, 'fish'))
   const script = `source ${file}; complete -C ${JSON.stringify(`${program} ${line}`)}`
-  const { status, stdout, stderr } = await startCommand(t, findCommand('fish') as string, [
-    '--no-config',
-    '-c',
-    script,
-  ]).ended
+  const homes = ['HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME'].map((name) => `${name}=${folder}`)
+  const words = [...homes, 'fish', '--no-config', '-c', script]
+  const { status, stdout, stderr } = await startCommand(t, 'env', words).ended
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
   return stdout.toString().split('\n').filter(Boolean).map(firstColumn)
 }
