@@ -135,8 +135,13 @@ function after(delayMs: number): Promise<void> {
   return new Promise((resolve) => new Alarm().set(now() + delayMs, resolve))
 }
 
+/** 128 and its number, as a shell tells of a program that the signal ended. */
+const BY_SIGUSR1 = 138
+
 /** Runs a program and exits with its status once everything written has left. */
 export async function run(main: (argv: readonly string[], io: Io) => Promise<number>): Promise<void> {
+  // Node would open its debugger, which is a door for others.
+  process.once('SIGUSR1', () => process.exit(BY_SIGUSR1))
   const status = await main(process.argv.slice(2), processIo())
   const { stdout, stderr } = process
   const flushed = (stream: NodeJS.WriteStream): Promise<void> =>

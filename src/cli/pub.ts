@@ -1,6 +1,14 @@
 // mqtt-pub: publish one message, a file, standard input whole, or standard input line by line.
 
-import { Alarm, type Client, type Ending, now, type PublishOptions, type Settled } from '../client/index.js'
+import {
+  Alarm,
+  type Client,
+  type Closing,
+  type Ending,
+  now,
+  type PublishOptions,
+  type Settled,
+} from '../client/index.js'
 import { type MqttError, RefusedError, UsageError } from '../errors.js'
 import { NONE } from '../packet/index.js'
 import { missing, open, runProgram, within } from './common.js'
@@ -9,7 +17,7 @@ import type { Given } from './flags/table.js'
 import type { Io, Signal } from './io.js'
 import { lineError, readLines } from './lines.js'
 import { readPayload } from './payload.js'
-import { clientOptions } from './settings.js'
+import { clientOptions, identityFault } from './settings.js'
 
 export function main(argv: readonly string[], io: Io): Promise<number> {
   return runProgram(
@@ -28,6 +36,8 @@ async function publish(given: Given, reporter: Reporter, io: Io): Promise<number
   if (topic === undefined || given.source === undefined) {
     return reporter.usage(missing(given, '-m, -n, -f, -s and -l'))
   }
+  const fault = identityFault(given, 'mqtt-pub')
+  if (fault !== undefined) return reporter.usage(fault)
   const lines = payload === undefined
   const stop = new Stop()
   if (given.timeoutSeconds !== undefined) stop.after(1_000 * given.timeoutSeconds)
@@ -181,8 +191,8 @@ async function publishLines(
       try {
         if (client.enqueue(topic, line, message, tally.settled)) return
       } catch (error) {
-        stop()
-        return reject(error as Error)
+        reject(error as Error)
+        return stop()
       }
       lines.pause()
       client.drain(() => lines.resume())
@@ -202,15 +212,21 @@ interface Conclusion {
   ending?: Ending
 }
 
+/** How an ending leaves it open whether QoS 0 messages were read. */
+const DOUBTS: Readonly<Record<Closing, string | undefined>> = {
+  closed: undefined,
+  timeout: 'the broker did not close the connection after DISCONNECT',
+  reset: 'the broker reset the connection',
+}
+
 /** The truth about every message, and the status that goes with it. */
 function conclude({ given, tally, stop, io, reporter, failure, client, ending }: Conclusion): number {
   const { cause: stopped } = stop
   const { confirmed, qos, error } = tally
   // QoS 0 has no acknowledgement: what left on a connection that ended badly may not have been read.
   const unconfirmed = tally.given - confirmed + (qos === 0 ? (client?.qos0AtRisk ?? 0) : 0)
-  if (qos === 0 && ending?.closing === 'timeout') {
-    reporter.note('the broker did not close the connection after DISCONNECT: it may not have read everything')
-  }
+  const doubt = ending?.closing && DOUBTS[ending.closing]
+  if (qos === 0 && doubt !== undefined) reporter.note(`${doubt}: it may not have read everything`)
   const refusal = error instanceof RefusedError ? error : undefined
   const cause = failure ?? (refusal === undefined ? error : undefined)
   let status: number = EXIT.ok

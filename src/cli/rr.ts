@@ -10,17 +10,23 @@ import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
 import { readPayload } from './payload.js'
 import { printer } from './printer.js'
-import { clientOptions, versionOf } from './settings.js'
+import { clientOptions, identityFault, versionOf } from './settings.js'
 
 export function main(argv: readonly string[], io: Io): Promise<number> {
-  const check = (given: Given): void => {
-    if (given.properties?.publish?.responseTopic !== undefined) {
-      throw new UsageError(
-        '-D publish response-topic is given twice: -e (or the topic made up without it) sets it too',
-      )
-    }
-  }
-  return runProgram('mqtt-rr', argv, io, check, (given, reporter) => request(given, reporter, io))
+  return runProgram(
+    'mqtt-rr',
+    argv,
+    io,
+    () => {},
+    (given, reporter) => request(given, reporter, io),
+  )
+}
+
+function responseTopicFault({ properties }: Given): UsageError | undefined {
+  if (properties?.publish?.responseTopic === undefined) return undefined
+  return new UsageError(
+    '-D publish response-topic is given twice: -e (or the topic made up without it) sets it too',
+  )
 }
 
 type Result = { message: Message; elapsedMs: number } | 'timeout'
@@ -31,6 +37,8 @@ async function request(given: Given, reporter: Reporter, io: Io): Promise<number
   if (topic === undefined || payload === undefined) {
     return reporter.usage(missing(given, '-m, -n, -f and -s'))
   }
+  const fault = responseTopicFault(given) ?? identityFault(given, 'mqtt-rr')
+  if (fault !== undefined) return reporter.usage(fault)
   const print = printer(given, (text) => reporter.warn(text))
   const stopped = new AbortController()
   const alarm = new Alarm()

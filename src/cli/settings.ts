@@ -25,7 +25,7 @@ export function versionOf({ version }: Given, program: Program): 3 | 4 | 5 {
 
 /** Checks between options, in the order of the contract. Throws UsageError naming the options. */
 export function checkTogether(given: Given, program: Program): void {
-  const { willTopic, willPayload, willRetain, cert, key, keepSession, clientId, psk } = given
+  const { willTopic, willPayload, willRetain, cert, key, psk } = given
   const version = versionOf(given, program)
   if (willPayload !== undefined && willTopic === undefined)
     throw new UsageError('--will-payload needs --will-topic')
@@ -52,14 +52,8 @@ export function checkTogether(given: Given, program: Program): void {
   if (given.properties !== undefined && version !== 5) {
     throw new UsageError('-D (--property) needs MQTT 5: leave -V out, or give -V mqttv5')
   }
-  const expiry = version === 5 ? sessionExpiry(given) : undefined
-  if (expiry === NEVER_EXPIRES && clientId === undefined) {
-    throw new UsageError('a session that never expires needs a client identifier: add -i ID')
-  }
-  if (keepSession && clientId === undefined && (version !== 5 || given.clientIdPrefix === undefined)) {
-    throw new UsageError('-c (--disable-clean-session) needs a client identifier: add -i ID')
-  }
-  if ((expiry ?? 0) > 0 && given.properties?.connect?.sessionExpiryInterval !== undefined) {
+  const expiry = (version === 5 && sessionExpiry(given)) || 0
+  if (expiry > 0 && given.properties?.connect?.sessionExpiryInterval !== undefined) {
     throw new UsageError('-D connect session-expiry-interval is given twice: -c or -x sets it too')
   }
   const { connect } = given.properties ?? {}
@@ -71,6 +65,18 @@ export function checkTogether(given: Given, program: Program): void {
       '--retry-interval is for MQTT 3.1 and 3.1.1: MQTT 5 forbids sending again on a live connection',
     )
   }
+}
+
+/** What is wrong with the client identifier, which is looked at when the payload has been read. */
+export function identityFault(given: Given, program: Program): UsageError | undefined {
+  const { clientId, clientIdPrefix, keepSession } = given
+  if (clientId !== undefined) return undefined
+  const five = versionOf(given, program) === 5
+  if (five && sessionExpiry(given) === NEVER_EXPIRES)
+    return new UsageError('a session that never expires needs a client identifier: add -i ID')
+  if (keepSession && (!five || clientIdPrefix === undefined))
+    return new UsageError('-c (--disable-clean-session) needs a client identifier: add -i ID')
+  return undefined
 }
 
 /** Seconds that -c and -x ask for; undefined for none. */

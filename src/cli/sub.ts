@@ -8,7 +8,7 @@ import { EXIT, type Reporter } from './exit.js'
 import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
 import { type End, Output } from './output.js'
-import { clientOptions, versionOf } from './settings.js'
+import { clientOptions, identityFault, versionOf } from './settings.js'
 
 export function main(argv: readonly string[], io: Io): Promise<number> {
   const check = (given: Given): void => {
@@ -21,6 +21,8 @@ export function main(argv: readonly string[], io: Io): Promise<number> {
     if (given.noLocal && shared !== undefined) {
       throw new UsageError(`--no-local is not possible with the shared subscription '${shared}'`)
     }
+    const fault = identityFault(given, 'mqtt-sub')
+    if (fault !== undefined) throw fault
   }
   return runProgram('mqtt-sub', argv, io, check, (given, reporter) => subscribe(given, reporter, io))
 }

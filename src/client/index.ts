@@ -2,6 +2,7 @@
 
 export { Client, connect, type Ending, type Settled } from './client.js'
 export { Alarm, now } from './clock.js'
+export type { Closing } from './connection.js'
 export type {
   ClientOptions,
   Message,

@@ -269,7 +269,7 @@ describe('-D publish topic-alias (1.8)', { concurrency: 4 }, () => {
       assert.deepEqual(aliases(server), [first, later, later])
     })
   }
-  test('over -l, and after a reconnect the topic again', async (t) => {
+  test('over -l, and after a reconnect the topic again (Q64)', async (t) => {
     const resumed = Buffer.from('2006010003220005', 'hex')
     const server = await broker(t, { connack: (nth) => (nth === 1 ? connack('220005') : resumed) })
     const args = ['-t', 'a', '-l', '-q', '1', ...ALIAS, ...at(server)]

@@ -41,7 +41,7 @@ function produce({ stdin, child }: Running, line: string): { taken: () => number
   return { taken: () => taken }
 }
 
-describe('mqtt-pub -l', { concurrency: 4 }, () => {
+describe('mqtt-pub -l (3.4)', { concurrency: 4 }, () => {
   describe('waits that have to be long', { concurrency: 6 }, () => {
     test('standard input is not read before CONNACK (3.4), and no CONNACK is exit 19', async (t) => {
       const { port } = await mute(t)
@@ -114,7 +114,7 @@ describe('mqtt-pub -l', { concurrency: 4 }, () => {
     })
   })
 
-  describe('lines are bytes', { concurrency: 4 }, () => {
+  describe('lines are bytes (9.4)', { concurrency: 4 }, () => {
     const corpus: readonly [name: string, input: Buffer, messages: readonly string[]][] = [
       // cli-contract 9.4
       [
@@ -165,7 +165,7 @@ describe('mqtt-pub -l', { concurrency: 4 }, () => {
     })
   })
 
-  describe('the window and the end of the input', { concurrency: 4 }, () => {
+  describe('the window and the end of the input (Q29)', { concurrency: 4 }, () => {
     for (const version of ['31', '311', '5']) {
       for (const qos of [1, 2]) {
         test(`acknowledgements 200 ms late, 50 lines: all confirmed before exit 0 (F1), -V ${version} -q ${qos}`, async (t) => {

@@ -334,7 +334,7 @@ rows<RefusalRow>(
         if (name !== 'SUBSCRIBE') return false
         const body = `0001${version === '5' ? '00' : ''}${codes}`
         link.send(Buffer.from(`900${body.length / 2}${body}`, 'hex'))
-        setImmediate(() => link.send(publish(link.level, 'a', 'x')))
+        if (code === 0) setImmediate(() => link.send(publish(link.level, 'a', 'x')))
         return true
       },
     })
@@ -400,6 +400,13 @@ describe('signals and broken output (4.8)', { concurrency: 4 }, () => {
       assert.equal((await running.done).signal, signal)
     })
   }
+  test('SIGUSR1: ends the program too, and opens no debugger', async (t) => {
+    const server = await sending(t, [])
+    const running = start(t, 'mqtt-sub', ['-t', 'a', ...at(server)])
+    await server.until(() => server.seen.some(({ name }) => name === 'SUBSCRIBE'))
+    running.kill('SIGUSR1')
+    assert.equal((await running.done).code, 138)
+  })
   test('Q51: closed pipe: quiet exit 0 with DISCONNECT', async (t) => {
     const server = await sending(t, [live('a', '1')])
     const running = start(t, 'mqtt-sub', ['-t', 'a', ...at(server)])

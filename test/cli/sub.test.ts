@@ -131,7 +131,7 @@ describe('mqtt-sub', { concurrency: 3 }, () => {
     })
   })
 
-  describe('output', { concurrency: 4 }, () => {
+  describe('output (4.2, 4.3, 4.4)', { concurrency: 4 }, () => {
     // Rows of cli-contract 4.2 and 9.2: topic fmt/p, payload hello, QoS 1, retained, packet identifier 1.
     const MESSAGE: Sent = { qos: 1, id: 1, retain: true }
     const formats: readonly [args: Args, output: string][] = [
@@ -310,7 +310,7 @@ describe('mqtt-sub', { concurrency: 3 }, () => {
     })
   })
 
-  describe('which messages', { concurrency: 4 }, () => {
+  describe('which messages (4.1, 4.5)', { concurrency: 4 }, () => {
     const messages: readonly Sent[] = [
       { topic: 'a', payload: '1', retain: true },
       { topic: 'a/b', payload: '2' },
@@ -424,7 +424,7 @@ describe('mqtt-sub', { concurrency: 3 }, () => {
     })
   })
 
-  describe('-E and -U', { concurrency: 4 }, () => {
+  describe('-E and -U (4.5)', { concurrency: 4 }, () => {
     test('-E ends when SUBACK is in', async (t) => {
       const run = await converse(
         t,
@@ -473,7 +473,7 @@ describe('mqtt-sub', { concurrency: 3 }, () => {
     }
   })
 
-  describe('refused subscriptions', { concurrency: 4 }, () => {
+  describe('refused subscriptions (4.6)', { concurrency: 4 }, () => {
     for (const [version, level, suback, status, reason] of [
       ['311', 4, '90 04 00 01 80 80', 128, /a.*b/],
       ['5', 5, '90 05 00 01 00 87 8f', 135, /a.*not authorized.*b.*topic filter invalid/],
@@ -531,7 +531,7 @@ describe('mqtt-sub', { concurrency: 3 }, () => {
     })
   })
 
-  describe('connections', { concurrency: 6 }, () => {
+  describe('connections (4.7)', { concurrency: 6 }, () => {
     test('a refused TCP connection: exit 1, naming host, port and reason', async (t) => {
       const port = await deadPort()
       const run = told(await cli(t, 'mqtt-sub', ['-h', '127.0.0.1', '-p', port, '-t', 'a']))

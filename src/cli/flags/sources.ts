@@ -22,7 +22,7 @@ export function gather(
   readFile: ReadFile,
 ): Given {
   const fromWords = lex(program, words)
-  const early = noteAll({}, fromWords)
+  const early = whereToRead(fromWords)
   if (isAnswer(early)) return early
 
   const given: Given = {}
@@ -40,6 +40,25 @@ export function gather(
     named(occurrence.name, () => note(given, occurrence))
   }
   return noteAll(given, fromWords)
+}
+
+/** The answer to give, if one is asked for before anything is wrong, and the files named: what is in them is told first. */
+function whereToRead(occurrences: readonly (Occurrence | UsageError)[]): Given {
+  const given: Given = {}
+  let wrong = false
+  for (const each of occurrences) {
+    if (each instanceof UsageError) break
+    const { long } = each.flag
+    if (wrong && long !== 'options-file' && long !== 'profile') continue
+    try {
+      note(given, each)
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      wrong = true
+    }
+    if (isAnswer(given)) break
+  }
+  return given
 }
 
 /** Stops at the first error, and behind what ends the reading. */
