@@ -36,8 +36,9 @@ export async function runProgram(
     return error instanceof UsageError ? reporter.usage(error) : reporter.error(error)
   }
   // ps shows the arguments to everybody on the machine.
-  const { password, passwordFile, psk, proxy, properties } = given
-  const secrets = [password, passwordFile, psk, proxy, properties?.connect?.authenticationData]
+  const { password, passwordFile, psk, proxy, wsPath, wsHeaders, properties } = given
+  const { authenticationData } = properties?.connect ?? {}
+  const secrets = [password, passwordFile, psk, proxy, wsPath, wsHeaders, authenticationData]
   if (secrets.some((each) => each !== undefined)) io.hideArguments(program)
   reporter.quiet = given.quiet ?? false
   try {

@@ -1,4 +1,4 @@
-// Passwords from somewhere else than the command line.
+// Passwords and pass phrases from somewhere else than the command line.
 
 import { readFileSync, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
@@ -13,23 +13,55 @@ const MAX_CHUNKS = 1_000
 
 /** The password that --password-file names, or the one given otherwise. Throws UsageError. */
 export async function readPassword(given: Given, io: Io, reporter: Reporter): Promise<string | undefined> {
-  const { passwordFile, source } = given
-  if (passwordFile === undefined) return given.password
-  if (passwordFile !== '-') return firstLine(readFile(passwordFile, reporter))
-  if (io.terminal !== undefined) return io.terminal.askSecret('Password: ')
+  const { passwordFile: path } = given
+  if (path === undefined) return given.password
+  return readSecret({ option: '--password-file', path, prompt: 'Password: ' }, given, io, reporter)
+}
+
+/** The pass phrase of the encrypted key. Throws UsageError. */
+export async function readPassphrase(given: Given, io: Io, reporter: Reporter): Promise<string> {
+  const { key, keyPassphraseFile: path } = given
+  const prompt = `Pass phrase of ${key}: `
+  if (path !== undefined)
+    return readSecret({ option: '--key-passphrase-file', path, prompt }, given, io, reporter)
+  const { MQTT_KEY_PASSPHRASE: passphrase } = io.env
+  if (passphrase !== undefined) return passphrase
+  if (io.terminal !== undefined) return io.terminal.askSecret(prompt)
+  throw new UsageError(
+    `--key '${key}' is encrypted, and there is no terminal to ask for its pass phrase: give it by --key-passphrase-file FILE or in MQTT_KEY_PASSPHRASE`,
+  )
+}
+
+interface Secret {
+  option: string
+  path: string
+  prompt: string
+}
+
+async function readSecret(
+  { option, path, prompt }: Secret,
+  given: Given,
+  io: Io,
+  reporter: Reporter,
+): Promise<string> {
+  if (path !== '-') return firstLine(readFile(option, path, reporter))
+  if (io.terminal !== undefined) return io.terminal.askSecret(prompt)
+  const { source, passwordFile } = given
   const taken =
     source?.kind === 'lines' || source?.kind === 'stdin' || (source?.kind === 'file' && source.path === '-')
-  if (taken) throw new UsageError('--password-file -: standard input is the source of messages already')
+  if (taken) throw new UsageError(`${option} -: standard input is the source of messages already`)
+  if (option !== '--password-file' && passwordFile === '-')
+    throw new UsageError(`${option} -: standard input is the source of the password already`)
   return firstLine(await untilLineEnd(io.stdin))
 }
 
-function readFile(path: string, reporter: Reporter): string {
+function readFile(option: string, path: string, reporter: Reporter): string {
   try {
     const { mode } = statSync(path)
-    if ((mode & 0o077) !== 0) reporter.warn(`--password-file '${path}' can be read by others: chmod 600 it`)
+    if ((mode & 0o077) !== 0) reporter.warn(`${option} '${path}' can be read by others: chmod 600 it`)
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new UsageError(`--password-file '${path}': ${reason(error)}`)
+    throw new UsageError(`${option} '${path}': ${reason(error)}`)
   }
 }
 

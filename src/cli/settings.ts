@@ -1,15 +1,15 @@
 // From what the command line says to what the client needs. The one step that reads files.
 
-import { appendFileSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import type { ClientOptions } from '../client/index.js'
 import { UsageError } from '../errors.js'
 import type { PropertiesOf } from '../packet/index.js'
-import { DEFAULT_TLS_PORT, parseProxy, systemCas, type TlsSettings } from '../transport/index.js'
+import { DEFAULT_PORT, DEFAULT_TLS_PORT, parseProxy, proxyFromEnv } from '../transport/index.js'
 import type { Reporter } from './exit.js'
 import { type Given, type Program, plainText } from './flags/table.js'
 import type { Io } from './io.js'
 import { readPassword } from './secret.js'
+import { tlsSettings } from './tls.js'
 
 /** Receive Maximum that the reference announces in MQTT 5. */
 const RECEIVE_MAXIMUM = 20
@@ -32,6 +32,8 @@ export function checkTogether(given: Given, program: Program): void {
   if (willRetain && willTopic === undefined) throw new UsageError('--will-retain needs --will-topic')
   if ((cert === undefined) !== (key === undefined)) throw new UsageError('--cert and --key need each other')
   if (given.keyform !== undefined && key === undefined) throw new UsageError('--keyform needs --key')
+  if (given.keyPassphraseFile !== undefined && key === undefined)
+    throw new UsageError('--key-passphrase-file needs --key')
   if (
     given.tlsEngineKeyPass !== undefined &&
     (given.tlsEngine === undefined || given.keyform === undefined)
@@ -129,7 +131,7 @@ export async function clientOptions(
     options.ackTimeoutMs = ackTimeoutSeconds === 0 ? Number.POSITIVE_INFINITY : 1_000 * ackTimeoutSeconds
   }
   if (version === 5) Object.assign(options, sessionOfFive(given, program, survivesCuts))
-  return { ...options, ...target(given, version, io, reporter) }
+  return { ...options, ...(await target(given, version, io, reporter)) }
 }
 
 function checkedName(text: string): string {
@@ -167,93 +169,44 @@ function sessionOfFive(given: Given, program: Program, survivesCuts: boolean): P
 }
 
 /** Where to connect to, and through what. */
-function target(given: Given, version: 3 | 4 | 5, io: Io, reporter: Reporter): Partial<ClientOptions> {
-  const tls = tlsSettings(given, io, reporter)
-  const { host, port, bind, srv, ws, proxy } = given
+async function target(
+  given: Given,
+  version: 3 | 4 | 5,
+  io: Io,
+  reporter: Reporter,
+): Promise<Partial<ClientOptions>> {
+  const tls = await tlsSettings(given, io, reporter)
+  const { host, port, bind, srv } = given
+  const webSocket = webSocketOf(given, version)
+  const proxy = proxyOf(given, tls !== undefined, io)
   return {
     ...(tls && { tls }),
     ...(host !== undefined && (port === 0 ? { path: host } : { host })),
     ...(port !== undefined && port > 0 && { port }),
     ...(bind !== undefined && { localAddress: bind }),
     ...(srv && { srv: true }),
-    ...(ws && { webSocket: { protocol: version === 3 ? 'mqttv3.1' : 'mqtt' } }),
-    ...(proxy !== undefined && { proxy: parseProxy(proxy) }),
+    ...(webSocket && { webSocket }),
+    ...(proxy && { proxy }),
   }
 }
 
-function tlsSettings(given: Given, { env }: Io, reporter: Reporter): TlsSettings | undefined {
-  const { cafile, capath, cert, key, insecure, psk, pskIdentity, tlsKeylog } = given
-  const asks = [
-    cafile,
-    capath,
-    cert,
-    insecure,
-    psk,
-    tlsKeylog,
-    given.osCerts,
-    given.ciphers,
-    given.tlsVersion,
-  ]
-  const wanted = given.urlTls || asks.some((each) => each !== undefined) || given.tlsAlpn !== undefined
-  if (given.noTls || !(wanted || given.port === DEFAULT_TLS_PORT)) return undefined
-  const tls: TlsSettings = {}
-  if (psk !== undefined && pskIdentity !== undefined && !given.osCerts) {
-    tls.psk = { identity: pskIdentity, key: psk }
-  } else {
-    const ca = [...(cafile === undefined ? [] : [readPem('--cafile', cafile)]), ...folderOfCas(capath)]
-    const { SSL_CERT_FILE: certFile, SSL_CERT_DIR: certDir } = env
-    const system = ca.length === 0 || given.osCerts ? systemCas({ certFile, certDir }) : undefined
-    if (system !== undefined || ca.length > 0) tls.ca = [...ca, ...(system ?? [])]
-  }
-  if (cert !== undefined && key !== undefined) {
-    tls.cert = readPem('--cert', cert)
-    tls.key = readPem('--key', key)
-  }
-  if (given.ciphers !== undefined) tls.ciphers = given.ciphers
-  if (given.tlsVersion !== undefined) tls.minVersion = given.tlsVersion
-  if (given.tlsAlpn !== undefined) tls.alpn = given.tlsAlpn
-  if (tlsKeylog !== undefined) tls.keylog = keylogTo(tlsKeylog, reporter)
-  if (insecure) tls.insecure = true
-  return tls
-}
-
-function keylogTo(path: string, reporter: Reporter): (line: Buffer) => void {
-  let told = false
-  return (line) => {
-    try {
-      appendFileSync(path, line, { mode: 0o600 })
-    } catch (error) {
-      if (!told) reporter.warn(`--tls-keylog '${path}': ${reason(error)}`)
-      told = true
-    }
+function webSocketOf({ ws, wsPath, wsHeaders }: Given, version: 3 | 4 | 5): ClientOptions['webSocket'] {
+  if (!ws && wsPath === undefined && wsHeaders === undefined) return undefined
+  return {
+    protocol: version === 3 ? 'mqttv3.1' : 'mqtt',
+    ...(wsPath !== undefined && { path: wsPath }),
+    ...(wsHeaders !== undefined && { headers: wsHeaders }),
   }
 }
 
-function readPem(option: string, path: string): string {
-  let text: string
-  try {
-    text = readFileSync(path, 'latin1')
-  } catch (error) {
-    throw new UsageError(`${option} '${path}': ${reason(error)}`)
-  }
-  if (!text.includes('-----BEGIN ')) throw new UsageError(`${option} '${path}': holds nothing in PEM format`)
-  return text
-}
-
-function folderOfCas(capath: string | undefined): string[] {
-  if (capath === undefined) return []
-  let found: string[]
-  try {
-    found = readdirSync(capath)
-      .map((name) => join(capath, name))
-      .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
-      .map((path) => readFileSync(path, 'latin1'))
-      .filter((text) => text.includes('-----BEGIN CERTIFICATE'))
-  } catch (error) {
-    throw new UsageError(`--capath '${capath}': ${reason(error)}`)
-  }
-  if (found.length === 0) throw new UsageError(`--capath '${capath}': no file in it holds a PEM certificate`)
-  return found
+function proxyOf(
+  { proxy, host = 'localhost', port }: Given,
+  tls: boolean,
+  { env }: Io,
+): ClientOptions['proxy'] {
+  if (proxy !== 'env') return proxy === undefined ? undefined : parseProxy(proxy)
+  if (port === 0) return undefined // a unix socket
+  return proxyFromEnv(env, { host, port: port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT) })
 }
 
 /** A text file, or undefined where there is none. Throws UsageError where it cannot be read. */

@@ -495,7 +495,7 @@ function targetOf(options: ClientOptions): Target {
     ...(srv !== undefined && { srv }),
     ...(localAddress !== undefined && { localAddress }),
     ...(proxy && { proxy }),
-    ...(tls && { tls }),
+    ...(tls && { tls, tlsSessions: new Map() }),
     ...(webSocket && { webSocket: { protocol: version === 3 ? 'mqttv3.1' : 'mqtt', ...webSocket } }),
   }
 }

@@ -3,7 +3,7 @@
 import type { Duplex } from 'node:stream'
 import { ClosedError, type MqttError, TransportError } from '../errors.js'
 import { Decoder, type Packet, type Version, Writer, write } from '../packet/index.js'
-import { isTlsError } from '../transport/index.js'
+import { isTlsError, tlsFault } from '../transport/index.js'
 import { Alarm, now } from './clock.js'
 import { Outflow } from './outflow.js'
 
@@ -147,10 +147,6 @@ function closeReason(error: Error | undefined, buffered: number): MqttError {
     const middle = buffered > 0 ? ` in the middle of a packet (${buffered} bytes of it came)` : ''
     return new ClosedError(`connection closed by the broker${middle}`)
   }
-  if (isTlsError(error)) {
-    // OpenSSL's own words, such as "tlsv13 alert certificate required", without its file and line.
-    const { reason = error.message } = error as Error & { reason?: string }
-    return new TransportError('tls', `TLS failed: ${reason}`, { cause: error })
-  }
+  if (isTlsError(error)) return new TransportError('tls', `TLS failed: ${tlsFault(error)}`, { cause: error })
   return new ClosedError(`connection lost: ${error.message}`, { cause: error })
 }

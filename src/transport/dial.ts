@@ -5,8 +5,9 @@ import type { Duplex } from 'node:stream'
 import { TransportError, type TransportStep } from '../errors.js'
 import type { ResolveSrv } from './srv.js'
 import { release } from './step.js'
-import { nameOf, proxyName, type Target } from './target.js'
+import { checkWebSocket, nameOf, proxyName, type Target } from './target.js'
 import { addressesOf, dialTcp } from './tcp.js'
+import type { Resumption } from './tls.js'
 
 /** Stands in for the world outside, in tests. */
 export interface DialTools {
@@ -48,14 +49,21 @@ async function dialServer(target: Target, signal: AbortSignal): Promise<Duplex> 
   // before there is a socket that could fail unheard.
   const tlsDialler = tls && (await import('./tls.js'))
   const webSocketDialler = webSocket && (await import('./web-socket.js'))
-  if (webSocket !== undefined) webSocketDialler?.checkWebSocket(webSocket)
+  if (webSocket !== undefined) checkWebSocket(webSocket)
   const context = tls && tlsDialler?.prepareTls(tls)
   const where = `cannot connect to ${nameOf(target)}`
   let stream = await dialBase(target, where, signal)
   let step: TransportStep = proxy !== undefined ? 'proxy' : path !== undefined ? 'unix' : 'tcp'
   const overUnix = path !== undefined && proxy === undefined
   if (tls !== undefined && tlsDialler !== undefined && context !== undefined) {
-    stream = await tlsDialler.dialTls(stream, tls, context, overUnix ? undefined : host, where, signal)
+    const resumption = resumptionOf(target)
+    const name = overUnix ? undefined : host
+    try {
+      stream = await tlsDialler.dialTls(stream, tls, context, name, resumption, where, signal)
+    } catch (error) {
+      if (resumption?.wasUsed && !signal.aborted && isHandshakeFault(error)) return dialServer(target, signal)
+      throw error
+    }
     step = 'tls'
   }
   if (webSocket === undefined || webSocketDialler === undefined)
@@ -68,6 +76,31 @@ async function dialServer(target: Target, signal: AbortSignal): Promise<Duplex> 
     signal,
   )
   return release(upgraded, { name: 'upgrade', where, signal })
+}
+
+function resumptionOf({
+  tlsSessions,
+  host,
+  port,
+  path,
+}: Target): (Resumption & { wasUsed: boolean }) | undefined {
+  if (tlsSessions === undefined) return undefined
+  const server = path ?? `${host}:${port}`
+  return {
+    wasUsed: false,
+    take() {
+      const session = tlsSessions.get(server)
+      this.wasUsed = tlsSessions.delete(server)
+      return session
+    },
+    keep: (session) => void tlsSessions.set(server, session),
+  }
+}
+
+/** Some servers fail instead of beginning anew when they cannot resume a session. */
+function isHandshakeFault(error: unknown): boolean {
+  const { code = '' } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
+  return code === '' || code === 'ECONNRESET' || code.startsWith('ERR_SSL_')
 }
 
 /** What carries everything else: TCP, a unix socket or a tunnel. */

@@ -60,7 +60,7 @@ export function throughHttp(
 
 function refusal(status: number, message: string, hadLogin: boolean): string {
   const remedy =
-    status === 407
+    status === 407 || status === 401 // which tinyproxy answers to a wrong login
       ? hadLogin
         ? ': it does not take this user name and password'
         : ': give it a user name and password (USER:PASSWORD@ before its host)'
@@ -69,6 +69,6 @@ function refusal(status: number, message: string, hadLogin: boolean): string {
 }
 
 function detailOf(status: number): TransportDetail {
-  if (status === 403 || status === 407) return 'denied'
+  if (status === 401 || status === 403 || status === 407) return 'denied'
   return status === 502 || status === 503 || status === 504 ? 'unreachable' : 'failed'
 }

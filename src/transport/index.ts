@@ -1,11 +1,13 @@
 // The door of the transport layer. It carries bytes and has never heard of MQTT.
 
 export { type DialTools, dial } from './dial.js'
-export { isEncryptedKey, systemCas } from './pem.js'
+export { casOfFolder, isEncryptedKey, type LeaveOut, readCas, systemCas } from './pem.js'
 export { type ProxySettings, parseProxy } from './proxy.js'
+export { proxyFromEnv } from './proxy-env.js'
 export type { ResolveSrv, SrvRecord } from './srv.js'
-export { isTlsError } from './step.js'
+export { isTlsError, tlsFault } from './step.js'
 export {
+  checkWebSocket,
   DEFAULT_PORT,
   DEFAULT_TLS_PORT,
   nameOf,

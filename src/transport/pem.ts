@@ -1,6 +1,7 @@
-// PEM files: the CA certificates that the operating system trusts, and keys with a pass phrase.
+// PEM files: CA certificates in files, folders and the operating system, and keys with a pass phrase.
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { UsageError } from '../errors.js'
 
@@ -13,6 +14,9 @@ const BUNDLES = [
   '/etc/ssl/cert.pem',
 ]
 
+/** Told of each file of a folder that is of no use, and why. */
+export type LeaveOut = (path: string, error: unknown) => void
+
 /**
  * PEM certificates for `TlsSettings.ca`: of `certFile` and the folders `certDir` (the values of SSL_CERT_FILE and
  * SSL_CERT_DIR) if one is given, else of the system's bundle. Undefined where there is none, so that the runtime's
@@ -20,32 +24,73 @@ const BUNDLES = [
  */
 export function systemCas(
   { certFile = '', certDir = '' }: { certFile?: string | undefined; certDir?: string | undefined } = {},
+  leaveOut: LeaveOut = () => {},
   bundles: readonly string[] = BUNDLES,
 ): string[] | undefined {
   if (certFile !== '' || certDir !== '') {
-    const file = certFile === '' ? [] : [read('SSL_CERT_FILE', certFile)]
-    return [...file, ...certDir.split(delimiter).filter(Boolean).flatMap(folder)]
+    const file = certFile === '' ? [] : [attempt('SSL_CERT_FILE', certFile, () => readCas(certFile))]
+    const folders = certDir.split(delimiter).filter(Boolean)
+    const read = (path: string): string => attempt('SSL_CERT_DIR', path, () => casOfFolder(path, leaveOut))
+    return [...file, ...folders.map(read)]
   }
   const bundle = bundles.find((path) => existsSync(path))
   return bundle === undefined ? undefined : [readFileSync(bundle, 'latin1')]
 }
 
-function read(name: string, path: string): string {
-  const text = attempt(name, path, () => readFileSync(path, 'latin1'))
-  if (!isPem(text)) throw new UsageError(`${name} '${path}': holds no PEM certificate`)
+/** The text of a file of CAs. Throws what reading it throws, and for one that is of no use. */
+export function readCas(path: string): string {
+  const text = readFileSync(path, 'latin1')
+  checkCas(text)
   return text
 }
 
-function folder(path: string): string[] {
-  const found = attempt('SSL_CERT_DIR', path, () => readdirSync(path))
-    .map((name) => join(path, name))
-    .filter((each) => statSync(each, { throwIfNoEntry: false })?.isFile())
-    .map((each) => attempt('SSL_CERT_DIR', each, () => readFileSync(each, 'latin1')))
-    .filter(isPem)
-  if (found.length === 0)
-    throw new UsageError(`SSL_CERT_DIR '${path}': no file in it holds a PEM certificate`)
-  // Folders for OpenSSL hold each certificate under its name and, as a link, under its hash.
-  return [...new Set(found)]
+/**
+ * The PEM certificates in the files of a folder, each once: folders for OpenSSL hold a certificate under its name and,
+ * as a link, under its hash. Folders in it and files of other kinds are passed over. Throws where nothing is left.
+ */
+export function casOfFolder(folder: string, leaveOut: LeaveOut): string {
+  const seen = new Set<string>()
+  const certificates = new Set<string>()
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name)
+    try {
+      const file = realpathSync(path)
+      if (seen.has(file) || !statSync(file).isFile()) continue
+      seen.add(file)
+      const found = certificatesIn(readFileSync(file)).filter((each) => !certificates.has(each))
+      found.forEach(checkCertificate)
+      for (const certificate of found) certificates.add(certificate)
+    } catch (error) {
+      leaveOut(path, error)
+    }
+  }
+  if (certificates.size === 0) throw new Error('no file in it holds a PEM certificate')
+  return [...certificates].join('')
+}
+
+const CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*(?:-----END [A-Z0-9 ]*-----)?/g
+/** Of a list of CAs so many are looked at: the system's has hundreds. */
+const CHECKED_CAS = 8
+
+function certificatesIn(pem: string | Buffer): string[] {
+  const blocks = pem.toString('latin1').match(CERTIFICATE) ?? []
+  return blocks.map((block) => `${block.replaceAll('\r', '')}\n`)
+}
+
+/** Node leaves out, without a word, what it cannot read. Throws an error that goes on where `the file` left off. */
+export function checkCas(pem: string | Buffer): void {
+  const certificates = certificatesIn(pem)
+  if (certificates.length === 0) throw new Error('holds no PEM certificate')
+  certificates.slice(0, CHECKED_CAS).forEach(checkCertificate)
+}
+
+function checkCertificate(pem: string, index: number): void {
+  if (pem.startsWith('-----BEGIN TRUSTED')) return // only OpenSSL's own functions know these
+  try {
+    new X509Certificate(pem)
+  } catch (error) {
+    throw new Error(`holds a certificate that cannot be read, number ${index + 1}`, { cause: error })
+  }
 }
 
 function attempt<T>(name: string, path: string, work: () => T): T {
@@ -54,10 +99,6 @@ function attempt<T>(name: string, path: string, work: () => T): T {
   } catch (error) {
     throw new UsageError(`${name} '${path}': ${(error as Error).message}`, 'USAGE', { cause: error })
   }
-}
-
-function isPem(text: string): boolean {
-  return text.includes('-----BEGIN CERTIFICATE') || text.includes('-----BEGIN TRUSTED CERTIFICATE')
 }
 
 /** Whether a PEM key asks for a pass phrase. */

@@ -116,6 +116,7 @@ function aborted({ name, where, signal }: Step): TransportError {
 
 const NOT_TLS = 'the port did not answer in TLS: is it a port without TLS?'
 const UNKNOWN_CA = 'the certificate was issued by a CA that is not trusted: give it with --cafile'
+const OLD_TLS = 'the broker offers no TLS version that we take: 1.2 and newer, or what --tls-version says'
 const REFUSED_US = 'the broker does not accept our client certificate'
 
 const REASONS: Record<string, string> = {
@@ -134,13 +135,13 @@ const REASONS: Record<string, string> = {
   SELF_SIGNED_CERT_IN_CHAIN: 'the certificate chain ends in a CA that is not trusted: give it with --cafile',
   UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_CA,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_CA,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_CA,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: `${UNKNOWN_CA}, or have the broker send its intermediate certificates`,
   CERT_HAS_EXPIRED: 'the certificate has expired',
   CERT_NOT_YET_VALID: 'the certificate is not valid yet',
   ERR_SSL_WRONG_VERSION_NUMBER: NOT_TLS,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: NOT_TLS,
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'the broker does not offer the TLS version that was asked for',
-  ERR_SSL_UNSUPPORTED_PROTOCOL: 'the broker does not offer the TLS version that was asked for',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: OLD_TLS,
+  ERR_SSL_UNSUPPORTED_PROTOCOL: OLD_TLS,
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
     'the broker refused the handshake: it shares no cipher with us, or wants a client certificate (--cert)',
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED:
@@ -161,12 +162,18 @@ function explain(error: NodeJS.ErrnoException, step: Step): MqttError {
   const reason =
     step.explain?.(last) ??
     (code === 'ECONNRESET' && name === 'tls'
-      ? 'connection closed during the TLS handshake'
+      ? 'connection closed during the TLS handshake: is it a port without TLS?'
       : (REASONS[code] ?? last.message))
   if (typeof reason !== 'string') return reason
   return new TransportError(name, `${step.where}: ${reason}${code === '' ? '' : ` (${code})`}`, {
     cause: error,
   })
+}
+
+/** What an error of an open stream means that comes from TLS, with OpenSSL's own words, without its file and line. */
+export function tlsFault(error: Error): string {
+  const { code = '', reason = error.message } = error as NodeJS.ErrnoException & { reason?: string }
+  return REASONS[code] === undefined ? reason : `${REASONS[code]} (${reason})`
 }
 
 /** Whether an error of an open stream comes from TLS, such as an alert that arrives after the handshake. */

@@ -28,8 +28,8 @@ export interface TlsSettings {
 export interface WebSocketSettings {
   /** Default `/mqtt`. */
   path?: string
-  /** Added to the upgrade request. */
-  headers?: Readonly<Record<string, string>>
+  /** Added to the upgrade request; several values make several headers. */
+  headers?: Readonly<Record<string, string | readonly string[]>>
   /** Subprotocol, default `mqtt`; MQTT 3.1 calls itself `mqttv3.1`. */
   protocol?: 'mqtt' | 'mqttv3.1'
 }
@@ -49,6 +49,8 @@ export interface Target {
   proxy?: ProxySettings
   /** Present: TLS. */
   tls?: TlsSettings
+  /** TLS sessions to resume, by server. They are put here as servers give them, and taken out as they are used. */
+  tlsSessions?: Map<string, Buffer>
   /** Present: WebSocket, inside TLS if both are. */
   webSocket?: WebSocketSettings
 }
@@ -120,4 +122,27 @@ export function parseUrl(text: string): ParsedUrl {
     throw new UsageError('broker URL: user name or password is not percent-encoded UTF-8')
   }
   return parsed
+}
+
+const OWN_HEADERS = /^(connection|upgrade|sec-websocket-.*|content-length|transfer-encoding)$/i
+
+/** Throws UsageError, which never shows a value, for settings that make no request. */
+export function checkWebSocket({ path = '/mqtt', headers = {} }: WebSocketSettings): void {
+  if (!/^\/[!-"$-~]*$/.test(path))
+    throw new UsageError(
+      `WebSocket path '${withoutQuery(path)}': expected '/' and then ASCII without blanks or '#'`,
+    )
+  for (const [name, values] of Object.entries(headers)) {
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name))
+      throw new UsageError(`WebSocket header '${name}': not a valid name`)
+    if (OWN_HEADERS.test(name))
+      throw new UsageError(`WebSocket header '${name}' belongs to the upgrade itself`)
+    if ([values].flat().some((value) => /[^\t -~\u0080-\u00ff]/.test(value)))
+      throw new UsageError(`WebSocket header '${name}': its value holds a control or non-Latin character`)
+  }
+}
+
+/** A path or address without its query, where people put secrets. */
+export function withoutQuery(path: string): string {
+  return path.replace(/\?.*/s, '')
 }

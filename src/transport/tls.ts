@@ -1,6 +1,5 @@
 // TLS over any stream.
 
-import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import {
@@ -13,7 +12,7 @@ import {
   type TLSSocket,
 } from 'node:tls'
 import { UsageError } from '../errors.js'
-import { isEncryptedKey } from './pem.js'
+import { checkCas, isEncryptedKey } from './pem.js'
 import { over, type Step } from './step.js'
 import type { TlsSettings } from './target.js'
 
@@ -23,7 +22,11 @@ export function prepareTls(settings: TlsSettings): SecureContext {
   const ciphers = cipherList(settings)
   if (psk !== undefined) checkPsk(psk, minVersion)
   if (alpn === '') throw new UsageError('TLS settings: the ALPN protocol name is empty')
-  for (const each of ca ?? []) checkCa(each)
+  try {
+    for (const each of ca ?? []) checkCas(each)
+  } catch (error) {
+    throw new UsageError(`TLS settings: a CA file ${(error as Error).message}`, 'USAGE', { cause: error })
+  }
   try {
     return createSecureContext({
       minVersion,
@@ -41,6 +44,13 @@ export function prepareTls(settings: TlsSettings): SecureContext {
   }
 }
 
+/** The latest TLS session with a server, to be resumed. */
+export interface Resumption {
+  /** Takes it out: a session is offered once, for the server gives a new one. */
+  take(): Buffer | undefined
+  keep(session: Buffer): void
+}
+
 /**
  * Shakes hands over `inner`. `host` is the name that the certificate must bear, undefined where none is asked for.
  * Throws TransportError.
@@ -50,13 +60,16 @@ export function dialTls(
   settings: TlsSettings,
   secureContext: SecureContext,
   host: string | undefined,
+  resumption: Resumption | undefined,
   where: string,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   const { insecure, alpn, psk, keylog } = settings
+  const session = resumption?.take()
   const options: ConnectionOptions = {
     socket: inner,
     secureContext,
+    ...(session && { session }),
     rejectUnauthorized: insecure !== true,
     checkServerIdentity: (name, certificate) => {
       // Who knows the pre-shared key has proved to be the broker, without a certificate.
@@ -71,8 +84,18 @@ export function dialTls(
   const step: Step = { name: 'tls', where, signal, explain: (error) => explain(error, settings, host) }
   const stream = start(inner, options)
   if (keylog !== undefined) stream.on('keylog', keylog)
+  let latest: Buffer | undefined
+  let isChecked = false
+  stream.on('session', (fresh) => {
+    latest = fresh
+    if (isChecked) resumption?.keep(fresh)
+  })
   return over([inner, stream], step, (done) => {
     const onOpen = (): void => {
+      // A resumed session brings no certificate: it stands for the one that was checked when it began. So none is kept
+      // whose chain and name were not.
+      isChecked = insecure !== true
+      if (isChecked && latest !== undefined) resumption?.keep(latest)
       // The handle is the outer stream's now; what the inner one still says about it must not crash us.
       inner.on('error', (error) => stream.destroy(error))
       done(stream)
@@ -102,26 +125,6 @@ function cipherList({ ciphers, minVersion, psk }: TlsSettings): string | undefin
     )
   // To Node a list without TLS 1.3 suites means no TLS 1.3; to OpenSSL's tools it is about TLS 1.2 only.
   return is13 || psk !== undefined ? ciphers : `${ciphers}:${SUITES_OF_13}`
-}
-
-const CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*(?:-----END [A-Z0-9 ]*-----)?/g
-/** Of a file of CAs so many are looked at: the system's has hundreds. */
-const CHECKED_CAS = 8
-
-/** Node leaves out, without a word, what it cannot read. */
-function checkCa(ca: string | Buffer): void {
-  const blocks = ca.toString('latin1').match(CERTIFICATE) ?? []
-  if (blocks.length === 0) throw new UsageError('TLS settings: a CA file holds no PEM certificate')
-  for (const [index, block] of blocks.slice(0, CHECKED_CAS).entries()) {
-    if (block.startsWith('-----BEGIN TRUSTED')) continue
-    try {
-      new X509Certificate(block)
-    } catch (error) {
-      throw new UsageError(`TLS settings: certificate ${index + 1} of a CA file cannot be read`, 'USAGE', {
-        cause: error,
-      })
-    }
-  }
 }
 
 function checkPsk({ identity, key }: NonNullable<TlsSettings['psk']>, minVersion: string): void {
@@ -165,12 +168,12 @@ function fault(
 }
 
 function explain(
-  { code = '', message }: NodeJS.ErrnoException,
+  { code = '', cert }: NodeJS.ErrnoException & { cert?: PeerCertificate },
   { psk, alpn }: TlsSettings,
   host: string | undefined,
 ): string | undefined {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return `the certificate is not for '${host}' (${message.replace(/^.*altnames: /i, '')})`
+    return `the certificate is not for '${host}' (${cert?.subjectaltname ?? `CN:${cert?.subject?.CN}, no alternative names`})`
   if (code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL')
     return `the broker does not offer the ALPN protocol '${alpn}'`
   if (psk === undefined) return undefined

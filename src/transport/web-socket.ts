@@ -3,9 +3,9 @@
 import type { IncomingMessage, RequestOptions } from 'node:http'
 import { isIPv6, type Socket } from 'node:net'
 import { type ClientOptions, WebSocket } from 'ws'
-import { type TransportDetail, TransportError, UsageError } from '../errors.js'
+import { type TransportDetail, TransportError } from '../errors.js'
 import { isTlsError, over, type Step } from './step.js'
-import type { WebSocketSettings } from './target.js'
+import { type WebSocketSettings, withoutQuery } from './target.js'
 import { WebSocketStream } from './web-socket-stream.js'
 
 const MAX_HEADER_BYTES = 4_096
@@ -16,22 +16,6 @@ const CLOSE_LIMIT_MS = 5_000
 
 /** Those that the package knows, and its types not all. */
 type Options = ClientOptions & Pick<RequestOptions, 'maxHeaderSize'> & { closeTimeout: number }
-
-const OWN_HEADERS = /^(connection|upgrade|sec-websocket-.*|content-length|transfer-encoding)$/i
-
-/** Throws UsageError for settings that make no request. */
-export function checkWebSocket({ path = '/mqtt', headers = {} }: WebSocketSettings): void {
-  if (!/^\/[!-"$-~]*$/.test(path))
-    throw new UsageError(`WebSocket path '${shown(path)}': expected '/' and then ASCII without blanks or '#'`)
-  for (const [name, value] of Object.entries(headers)) {
-    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name))
-      throw new UsageError(`WebSocket header '${name}': not a valid name`)
-    if (OWN_HEADERS.test(name))
-      throw new UsageError(`WebSocket header '${name}' belongs to the upgrade itself`)
-    if (/[^\t -~\u0080-\u00ff]/.test(value))
-      throw new UsageError(`WebSocket header '${name}': its value holds a control or non-Latin character`)
-  }
-}
 
 /** Upgrades `socket` to WebSocket. `host` is what the request asks for. Throws TransportError. */
 export function dialWebSocket(
@@ -48,6 +32,8 @@ export function dialWebSocket(
       'the connection was closed instead of an upgrade to WebSocket: is it a port for plain MQTT?',
       'closed',
     )
+  const tooLong = (): TransportError =>
+    fail(`the answer to the WebSocket upgrade has over ${MAX_HEADER_BYTES} bytes of headers`, 'failed')
   let answer: IncomingMessage | undefined
   const step: Step = {
     name: 'upgrade',
@@ -57,18 +43,14 @@ export function dialWebSocket(
     explain: (error) => {
       const { code = '', message } = error
       if (isTlsError(error)) return undefined
-      if (code === 'HPE_HEADER_OVERFLOW')
-        return fail(
-          `the answer to the WebSocket upgrade has over ${MAX_HEADER_BYTES} bytes of headers`,
-          'failed',
-        )
+      if (code === 'HPE_HEADER_OVERFLOW') return tooLong()
       if (code.startsWith('HPE_'))
         return fail('the port did not answer in HTTP, which WebSocket begins with', 'failed')
       if (code === 'ECONNRESET' || code === 'EPIPE') return closed()
       const chosen = answer?.headers['sec-websocket-protocol']
       if (answer !== undefined && chosen !== protocol && /subprotocol/.test(message))
         return fail(
-          `the server chose ${chosen === undefined ? 'no subprotocol' : `subprotocol '${chosen}'`} instead of '${protocol}': is ${shown(path)} its path for MQTT? [MQTT-6.0.0-4]`,
+          `the server chose ${chosen === undefined ? 'no subprotocol' : `subprotocol '${chosen}'`} instead of '${protocol}': is ${withoutQuery(path)} its path for MQTT? [MQTT-6.0.0-4]`,
           'refused',
           101,
         )
@@ -82,7 +64,7 @@ export function dialWebSocket(
       createConnection: () => socket,
       perMessageDeflate: false,
       maxPayload: MAX_MESSAGE_BYTES,
-      maxHeaderSize: MAX_HEADER_BYTES,
+      maxHeaderSize: 2 * MAX_HEADER_BYTES, // of the parser, which does not count all bytes
       skipUTF8Validation: true, // text is refused, whatever it says
       closeTimeout: CLOSE_LIMIT_MS,
     }
@@ -90,6 +72,7 @@ export function dialWebSocket(
     const webSocket = new WebSocket(`ws://localhost${path}`, protocol, options)
     const onUpgrade = (response: IncomingMessage): void => {
       answer = response
+      if (headBytes(response) > MAX_HEADER_BYTES) stop(tooLong())
     }
     const onOpen = (): void => done(new WebSocketStream(webSocket, socket))
     const onResponse = (_request: unknown, response: IncomingMessage): void => {
@@ -105,19 +88,21 @@ export function dialWebSocket(
   })
 }
 
-/** A path or address without its query, where people put secrets. */
-function shown(path: string): string {
-  return path.replace(/\?.*/s, '')
+/** Of the status line, the headers and the empty line behind them. */
+function headBytes({ httpVersion, statusCode, statusMessage, rawHeaders }: IncomingMessage): number {
+  const lines = rawHeaders.length / 2
+  const text = rawHeaders.reduce((sum, each) => sum + each.length, 0)
+  return `HTTP/${httpVersion} ${statusCode} ${statusMessage}\r\n\r\n`.length + text + ': \r\n'.length * lines
 }
 
 function refusal({ statusCode = 0, statusMessage = '', headers }: IncomingMessage, path: string): string {
   const remedy =
     statusCode === 404
-      ? `: '${shown(path)}' is not its path for MQTT`
+      ? `: '${withoutQuery(path)}' is not its path for MQTT: try another with --ws-path`
       : statusCode === 401 || statusCode === 403
-        ? ': it wants other credentials in the request headers'
+        ? ': it wants other credentials in the request headers (--ws-header)'
         : headers.location !== undefined && statusCode >= 300 && statusCode < 400
-          ? `: it points to ${shown(headers.location).slice(0, 200)}`
+          ? `: it points to ${withoutQuery(headers.location).slice(0, 200)}`
           : ''
   return `the server refused the WebSocket upgrade with HTTP ${statusCode} ${statusMessage.slice(0, 100)}${remedy}`
 }

@@ -1,7 +1,6 @@
 // Flags that say whom to connect to, as whom, and how. All programs share them.
 
 import { UsageError } from '../../errors.js'
-import { parseProxy } from '../../transport/index.js'
 import { setProperty } from './property.js'
 import {
   ALL,
@@ -21,6 +20,7 @@ import {
   wholeNumber,
 } from './table.js'
 import { setUrl } from './url.js'
+import { WAY_FLAGS } from './ways.js'
 
 const VERSIONS = { mqttv5: 5, mqttv311: 4, mqttv31: 3, 5: 5, 311: 4, 31: 3 } as const
 const MANY = Number.MAX_SAFE_INTEGER
@@ -70,76 +70,7 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
     detail: URL_DETAIL,
     takes: { type: TEXT, set: (given, text) => setUrl(given, text, FILTER) },
   },
-  {
-    long: 'unix',
-    value: 'PATH',
-    group: 'connection',
-    on: ALL,
-    brief: 'Connect to a unix socket',
-    detail: 'A path of at most 107 bytes. The same as -h PATH -p 0.',
-    takes: {
-      type: FILE,
-      set: (given, text) => {
-        const length = Buffer.byteLength(text)
-        if (length < 1 || length > 107)
-          throw new UsageError(`'${printable(text)}': a socket path has 1 to 107 bytes`)
-        given.host = text
-        given.port = 0
-      },
-    },
-  },
-  {
-    short: 'A',
-    value: 'ADDRESS',
-    env: 'MQTT_BIND',
-    group: 'connection',
-    on: ALL,
-    brief: 'Local address or host name to connect from',
-    detail: 'For machines with several addresses.',
-    takes: value('bind', TEXT),
-  },
-  {
-    short: 'S',
-    env: 'MQTT_SRV',
-    group: 'connection',
-    on: ALL,
-    brief: 'Find the broker by the SRV records of HOST',
-    detail:
-      'Looks _mqtt._tcp.HOST up, with TLS _secure-mqtt._tcp.HOST, and tries the servers found by priority and weight. -p is not used.',
-    takes: on('srv'),
-  },
-  {
-    long: 'ws',
-    group: 'connection',
-    on: ALL,
-    brief: 'Use WebSocket',
-    detail: 'With TLS a secure WebSocket. The path is /mqtt.',
-    takes: on('ws'),
-  },
-  {
-    long: 'proxy',
-    value: 'URL',
-    group: 'connection',
-    on: ALL,
-    brief: 'Connect through a proxy: socks5h://USER:PW@HOST:PORT',
-    detail:
-      'socks5h:// has the proxy look the broker up (default port 1080). User name and password are percent-decoded. http:// goes through an HTTP proxy by CONNECT.',
-    takes: {
-      type: TEXT,
-      set: (given, text) => {
-        parseProxy(text)
-        given.proxy = text
-      },
-    },
-  },
-  {
-    long: 'nodelay',
-    group: 'connection',
-    on: ALL,
-    brief: 'Send small packets at once (always done)',
-    detail: 'Accepted for compatibility: writes are gathered, and nothing waits for more.',
-    takes: on('nodelay'),
-  },
+  ...WAY_FLAGS,
   {
     long: 'username',
     short: 'u',

@@ -253,6 +253,11 @@ const OTHER_VARIABLES = [
   ['XDG_CONFIG_HOME, HOME', 'Where the options files are.'],
   ['TZ', 'The time zone of printed times.'],
   ['SSL_CERT_FILE, SSL_CERT_DIR', 'Take the place of the certificates of the operating system.'],
+  ['MQTT_KEY_PASSPHRASE', 'The pass phrase of an encrypted key, where --key-passphrase-file gives none.'],
+  [
+    'ALL_PROXY, HTTPS_PROXY, NO_PROXY',
+    'Read only with --proxy env, each in lower case first. ALL_PROXY, or else HTTPS_PROXY, is the URL of the proxy; without a scheme it is an HTTP proxy. NO_PROXY lists, with commas or blanks between them, what is connected to directly: host names, which stand for all names below them too, addresses, networks such as 10.0.0.0/8, each name and address with :PORT where only that port is meant, or * for everything. Where no variable names a proxy there is none.',
+  ],
 ] as const
 
 function paragraphs(texts: readonly string[]): string[] {

@@ -112,7 +112,7 @@ export function note(given: Given, { flag, text }: Occurrence): void {
 }
 
 /** What follows these in the same word is a secret that must not be repeated. */
-const SECRET = /^(--(?:pw|psk|proxy|url|property)=|-[PLD])./s
+const SECRET = /^(--(?:pw|psk|proxy|url|property|ws-header|ws-path)=|-[PLD])./s
 
 /** A word that is no option of this program. */
 export function unknown(typed: string, names: readonly string[]): UsageError {

@@ -37,9 +37,23 @@ export function gather(
     if (isAnswer(given)) return given
   }
   for (const occurrence of environment) {
-    named(occurrence.name, () => note(given, occurrence))
+    noteFrom(occurrence.name, given, occurrence)
   }
-  return noteAll(given, fromWords)
+  noteAll(given, fromWords)
+  if (given.tlsFault !== undefined && !given.noTls && !isAnswer(given)) throw given.tlsFault
+  return given
+}
+
+/** Notes an occurrence; an error says where it stands, where that is not the command line. */
+function noteFrom(where: string | undefined, given: Given, occurrence: Occurrence): void {
+  try {
+    if (where === undefined) note(given, occurrence)
+    else named(where, () => note(given, occurrence))
+  } catch (error) {
+    // Whether --no-tls follows is not known yet.
+    if (!(error instanceof UsageError) || !occurrence.flag.takes.idleWithoutTls) throw error
+    given.tlsFault ??= error
+  }
 }
 
 /** The answer to give, if one is asked for before anything is wrong, and the files named: what is in them is told first. */
@@ -65,7 +79,7 @@ function whereToRead(occurrences: readonly (Occurrence | UsageError)[]): Given {
 function noteAll(given: Given, occurrences: readonly (Occurrence | UsageError)[]): Given {
   for (const each of occurrences) {
     if (each instanceof UsageError) throw each
-    note(given, each)
+    noteFrom(undefined, given, each)
     if (isAnswer(given)) break
   }
   return given
@@ -137,11 +151,10 @@ function fromFile(program: Program, given: Given, { path, text }: OptionsFile): 
   const rows = spellings(program)
   for (const [at, line] of text.split('\n').entries()) {
     if (line.startsWith('#') || line.trim() === '') continue
-    named(`${path} line ${at + 1}:`, () => {
-      const occurrence = readLine(rows, line.replace(/\r$/, ''))
-      // Naming a file in a file would go round in circles; the reference ignores it too.
-      if (occurrence.flag.long !== 'options-file') note(given, occurrence)
-    })
+    const where = `${path} line ${at + 1}:`
+    const occurrence = named(where, () => readLine(rows, line.replace(/\r$/, '')))
+    // Naming a file in a file would go round in circles; the reference ignores it too.
+    if (occurrence.flag.long !== 'options-file') noteFrom(where, given, occurrence)
     if (isAnswer(given)) return
   }
 }

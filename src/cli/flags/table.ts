@@ -32,6 +32,9 @@ export interface Given {
   bind?: string
   srv?: true
   ws?: true
+  wsPath?: string
+  wsHeaders?: Readonly<Record<string, readonly string[]>>
+  /** A URL, or `env`. */
   proxy?: string
   nodelay?: true
   userName?: string
@@ -54,6 +57,7 @@ export interface Given {
   capath?: string
   cert?: string
   key?: string
+  keyPassphraseFile?: string
   keyform?: 'pem' | 'engine'
   ciphers?: string
   tlsVersion?: 'TLSv1.2' | 'TLSv1.3'
@@ -62,10 +66,13 @@ export interface Given {
   tlsEngine?: string
   tlsEngineKeyPass?: string
   osCerts?: true
+  nodeCerts?: true
   psk?: Buffer
   pskIdentity?: string
   insecure?: true
   noTls?: true
+  /** A value that is wrong, unless --no-tls makes it idle. */
+  tlsFault?: UsageError
   willTopic?: string
   willPayload?: string
   willQos?: Qos
@@ -134,6 +141,8 @@ export interface Takes {
   type?: Type<unknown>
   /** Repeating adds up instead of overriding. */
   many?: true
+  /** With --no-tls nobody minds a value that is wrong. */
+  idleWithoutTls?: true
   set(given: Given, text: string): void
 }
 

@@ -3,6 +3,8 @@
 import { UsageError } from '../../errors.js'
 import { ALL, FILE, type Flag, FOLDER, on, oneOf, QOS, TEXT, TOPIC, value } from './table.js'
 
+const KEY_FORM = oneOf({ pem: 'pem', engine: 'engine' } as const, true)
+
 export const TLS_FLAGS: readonly Flag[] = [
   {
     long: 'cafile',
@@ -19,7 +21,8 @@ export const TLS_FLAGS: readonly Flag[] = [
     group: 'tls',
     on: ALL,
     brief: 'Trust the CA certificates in this folder',
-    detail: 'Every file of the folder that holds PEM certificates is read.',
+    detail:
+      'Every file of the folder that holds PEM certificates is read, with hashed names or without; folders in it are not. A file that cannot be read is named in a warning and left out.',
     takes: value('capath', FOLDER),
   },
   {
@@ -27,8 +30,17 @@ export const TLS_FLAGS: readonly Flag[] = [
     group: 'tls',
     on: ALL,
     brief: 'Trust the CA certificates of the operating system',
-    detail: 'In addition to --cafile and --capath. Without those it is the default.',
+    detail:
+      'In addition to --cafile, --capath and --tls-use-node-certs. Without those it is the default. SSL_CERT_FILE and SSL_CERT_DIR take the place of what the operating system has.',
     takes: on('osCerts'),
+  },
+  {
+    long: 'tls-use-node-certs',
+    group: 'tls',
+    on: ALL,
+    brief: 'Trust the CA certificates that come with Node.js',
+    detail: 'In addition to --cafile, --capath and --tls-use-os-certs.',
+    takes: on('nodeCerts'),
   },
   {
     long: 'cert',
@@ -45,8 +57,19 @@ export const TLS_FLAGS: readonly Flag[] = [
     group: 'tls',
     on: ALL,
     brief: 'Key of the client certificate, PEM; needs --cert',
-    detail: 'Must belong to the certificate.',
+    detail:
+      'Must belong to the certificate. For an encrypted key the pass phrase comes from --key-passphrase-file or MQTT_KEY_PASSPHRASE, or is asked for on the terminal, once.',
     takes: value('key', FILE),
+  },
+  {
+    long: 'key-passphrase-file',
+    value: 'FILE',
+    group: 'tls',
+    on: ALL,
+    brief: 'Read the pass phrase of the key from the first line of FILE',
+    detail:
+      'Needs --key. With - it is asked for on the terminal, without echo, or read from the first line of standard input where that is no terminal and not used otherwise. A file that others can read is warned about. It wins over MQTT_KEY_PASSPHRASE, which holds the pass phrase itself.',
+    takes: value('keyPassphraseFile', FILE),
   },
   {
     long: 'keyform',
@@ -55,7 +78,14 @@ export const TLS_FLAGS: readonly Flag[] = [
     on: ALL,
     brief: 'Form of the key: pem',
     detail: 'Needs --key. The form engine is refused, because this runtime has no OpenSSL engines.',
-    takes: value('keyform', oneOf({ pem: 'pem', engine: 'engine' } as const, true)),
+    takes: {
+      type: KEY_FORM,
+      idleWithoutTls: true,
+      set: (given, text) => {
+        given.keyform = 'pem' // given it is, whatever it says
+        given.keyform = KEY_FORM.read(text)
+      },
+    },
   },
   {
     long: 'tls-engine',
@@ -75,9 +105,10 @@ export const TLS_FLAGS: readonly Flag[] = [
     detail: 'Accepted to be refused with a reason.',
     takes: {
       type: TEXT,
+      idleWithoutTls: true,
       set: (given, text) => {
-        if (!/^[0-9a-f]{40}$/i.test(text)) throw new UsageError(`'${text}': expected 40 hexadecimal digits`)
         given.tlsEngineKeyPass = text
+        if (!/^[0-9a-f]{40}$/i.test(text)) throw new UsageError(`'${text}': expected 40 hexadecimal digits`)
       },
     },
   },
@@ -97,7 +128,10 @@ export const TLS_FLAGS: readonly Flag[] = [
     on: ALL,
     brief: 'Least TLS version: tlsv1.2 (default) or tlsv1.3',
     detail: 'A newer one is used where both sides know it.',
-    takes: value('tlsVersion', oneOf({ 'tlsv1.2': 'TLSv1.2', 'tlsv1.3': 'TLSv1.3' } as const, true)),
+    takes: {
+      ...value('tlsVersion', oneOf({ 'tlsv1.2': 'TLSv1.2', 'tlsv1.3': 'TLSv1.3' } as const, true)),
+      idleWithoutTls: true,
+    },
   },
   {
     long: 'tls-alpn',
@@ -114,7 +148,7 @@ export const TLS_FLAGS: readonly Flag[] = [
     group: 'tls',
     on: ALL,
     brief: 'Append the TLS secrets to FILE, for packet dissectors',
-    detail: 'Whoever has the file can read the connection. Format: NSS key log.',
+    detail: 'Whoever has the file can read the connection. Format: NSS key log, as Wireshark takes it.',
     takes: value('tlsKeylog', FILE),
   },
   {
@@ -126,11 +160,12 @@ export const TLS_FLAGS: readonly Flag[] = [
     detail: 'Instead of certificates, with TLS 1.2. Not together with --cafile or --capath.',
     takes: {
       type: TEXT,
+      idleWithoutTls: true,
       set: (given, text) => {
+        given.psk = Buffer.from(text, 'hex')
         // The value is a secret: it is not repeated.
         if (!/^([0-9a-f]{2})+$/i.test(text))
           throw new UsageError('expected an even number of hexadecimal digits')
-        given.psk = Buffer.from(text, 'hex')
       },
     },
   },

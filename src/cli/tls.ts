@@ -1,0 +1,98 @@
+// From the TLS options to what the transport needs: whom to trust, and who we are. Reads their files.
+
+import { appendFileSync, readFileSync } from 'node:fs'
+import { UsageError } from '../errors.js'
+import {
+  casOfFolder,
+  DEFAULT_TLS_PORT,
+  isEncryptedKey,
+  type LeaveOut,
+  readCas,
+  systemCas,
+  type TlsSettings,
+} from '../transport/index.js'
+import type { Reporter } from './exit.js'
+import type { Given } from './flags/table.js'
+import type { Io } from './io.js'
+import { readPassphrase } from './secret.js'
+import { reason } from './settings.js'
+
+/** Undefined where TLS is off: any option about it turns it on. Throws UsageError. */
+export async function tlsSettings(
+  given: Given,
+  io: Io,
+  reporter: Reporter,
+): Promise<TlsSettings | undefined> {
+  const { cert, key, insecure, psk, pskIdentity, tlsKeylog } = given
+  if (given.noTls || !(isAskedFor(given) || given.port === DEFAULT_TLS_PORT)) return undefined
+  const tls: TlsSettings = {}
+  if (psk !== undefined && pskIdentity !== undefined && !given.osCerts && !given.nodeCerts) {
+    tls.psk = { identity: pskIdentity, key: psk }
+  } else {
+    const ca = await trusted(given, io, reporter)
+    if (ca !== undefined) tls.ca = ca
+  }
+  if (cert !== undefined && key !== undefined) {
+    tls.cert = readPem('--cert', cert)
+    tls.key = readPem('--key', key)
+    if (isEncryptedKey(tls.key)) tls.passphrase = await readPassphrase(given, io, reporter)
+  }
+  if (given.ciphers !== undefined) tls.ciphers = given.ciphers
+  if (given.tlsVersion !== undefined) tls.minVersion = given.tlsVersion
+  if (given.tlsAlpn !== undefined) tls.alpn = given.tlsAlpn
+  if (tlsKeylog !== undefined) tls.keylog = keylogTo(tlsKeylog, reporter)
+  if (insecure) tls.insecure = true
+  return tls
+}
+
+function isAskedFor(given: Given): boolean {
+  const { urlTls, cafile, capath, osCerts, nodeCerts, cert, insecure, psk } = given
+  const { ciphers, tlsVersion, tlsAlpn, tlsKeylog } = given
+  const asks = [urlTls, cafile, capath, osCerts, nodeCerts, cert, insecure, psk]
+  return [...asks, ciphers, tlsVersion, tlsAlpn, tlsKeylog].some((each) => each !== undefined)
+}
+
+/** Undefined where nothing is said and the operating system has none: the runtime's serve. */
+async function trusted(given: Given, { env }: Io, reporter: Reporter): Promise<string[] | undefined> {
+  const { cafile, capath, osCerts, nodeCerts } = given
+  const ca: string[] = []
+  if (cafile !== undefined) ca.push(named('--cafile', cafile, () => readCas(cafile)))
+  if (capath !== undefined) {
+    ca.push(named('--capath', capath, () => casOfFolder(capath, leftOut('--capath', reporter))))
+  }
+  if (nodeCerts) ca.push((await import('node:tls')).rootCertificates.join('\n'))
+  if (ca.length > 0 && !osCerts) return ca
+  const places = { certFile: env.SSL_CERT_FILE, certDir: env.SSL_CERT_DIR }
+  const system = systemCas(places, leftOut('SSL_CERT_DIR', reporter))
+  return system === undefined && ca.length === 0 ? undefined : [...ca, ...(system ?? [])]
+}
+
+function readPem(option: string, path: string): string {
+  const text = named(option, path, () => readFileSync(path, 'latin1'))
+  if (!text.includes('-----BEGIN ')) throw new UsageError(`${option} '${path}': holds nothing in PEM format`)
+  return text
+}
+
+function named<T>(option: string, path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new UsageError(`${option} '${path}': ${reason(error)}`, 'USAGE', { cause: error })
+  }
+}
+
+function leftOut(option: string, reporter: Reporter): LeaveOut {
+  return (path, error) => reporter.warn(`${option}: '${path}' is left out: ${reason(error)}`)
+}
+
+function keylogTo(path: string, reporter: Reporter): (line: Buffer) => void {
+  let told = false
+  return (line) => {
+    try {
+      appendFileSync(path, line, { mode: 0o600 })
+    } catch (error) {
+      if (!told) reporter.warn(`--tls-keylog '${path}': ${reason(error)}`)
+      told = true
+    }
+  }
+}
