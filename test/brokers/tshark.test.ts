@@ -1,12 +1,10 @@
 // What -d says is what tshark finds on the wire, packet for packet, in each version.
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { connect } from 'node:net'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { cannot, type Mosquitto, needs, startMosquitto } from '../support/mosquitto.js'
-import { type Result, type Running, start, startPub, startSub, until } from '../support/processes.js'
+import { capture } from '../support/capture.js'
+import { needs, startMosquitto } from '../support/mosquitto.js'
+import { type Result, start, startPub, startSub } from '../support/processes.js'
 
 const TYPES = [
   ...['', 'CONNECT', 'CONNACK', 'PUBLISH', 'PUBACK', 'PUBREC', 'PUBREL', 'PUBCOMP', 'SUBSCRIBE', 'SUBACK'],
@@ -145,37 +143,6 @@ function factsOf(layer: Layer, version: number): Facts {
       ...['mqtt.suback.qos', 'mqtt.suback.reason_code', 'mqtt.subscription_options', 'mqtt.sub.qos'],
     ),
   })
-}
-
-// --- capturing
-
-const LOOPBACK = process.platform === 'darwin' ? 'lo0' : 'lo'
-const MARK = 'end of this capture'
-
-/** Starts capturing what goes to and from the broker; undefined, with the test skipped, where that is forbidden. */
-async function capture(
-  t: TestContext,
-  { port, folder }: Mosquitto,
-): Promise<(() => Promise<string>) | undefined> {
-  const path = join(folder, 'capture.pcapng')
-  const dumpcap: Running = start(t, 'dumpcap', ['-q', '-i', LOOPBACK, '-f', `tcp port ${port}`, '-w', path])
-  try {
-    await dumpcap.stderr.seen(/^File: /)
-  } catch {
-    const { stderr } = await dumpcap.ended
-    cannot(t, stderr.split('\n').find((line) => line.startsWith('dumpcap: ')) ?? stderr)
-    return undefined
-  }
-  return async () => {
-    // What is captured arrives late, but in order: once this is in the file, so is all before it.
-    const socket = connect({ host: '127.0.0.1', port }, () => socket.end(MARK))
-    socket.on('error', () => {}) // the broker has no use for it
-    socket.resume()
-    await until('the end of the capture', () => readFileSync(path).includes(MARK))
-    dumpcap.signal('SIGINT')
-    await dumpcap.ended
-    return path
-  }
 }
 
 /** The MQTT packets of one connection, numbered as they were opened. */

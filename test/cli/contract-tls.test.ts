@@ -139,9 +139,22 @@ describe('what turns TLS on (1.13)', { concurrency: 4, ...options }, () => {
       ['--capath', none],
       ['--ciphers', 'none-such'],
       ['--tls-engine', 'none-such'],
+      ['--tls-version', 'tlsv1.1'],
+      ['--psk', 'xyz', '--psk-identity', 'i'],
+      ['--keyform', 'der', '--cert', none, '--key', none],
+      [
+        ...'--tls-engine e --keyform engine --tls-engine-kpass-sha1 ab'.split(' '),
+        '--cert',
+        none,
+        '--key',
+        none,
+      ],
     ]) {
       assert.equal(await firstByte(t, ['--no-tls', ...args]), 0x10)
+      assert.equal(await firstByte(t, [...args, '--no-tls']), 0x10)
     }
+    assert.equal(await firstByte(t, ['--no-tls'], { MQTT_TLS_VERSION: 'tlsv1.1' }), 0x10)
+    assert.equal(await firstByte(t, ['--tls-version', 'x'], { MQTT_NO_TLS: '1' }), 0x10)
   })
 })
 
@@ -218,7 +231,16 @@ rows(
       ],
       says: ['--tls-engine-kpass-sha1', 'ab'],
     },
+    // The first that is wrong is told, and a better one behind it does not help.
+    {
+      args: ['--tls-version', 'x', '--psk', 'y'],
+      says: ["--tls-version 'x': expected one of tlsv1.2, tlsv1.3"],
+    },
+    { args: ['--tls-version', 'x', '--tls-version', 'tlsv1.2'], says: ["--tls-version 'x'"] },
     // 1.4: the checks between options ignore --no-tls.
+    { args: ['--no-tls', '--psk', 'xyz'], says: ['--psk-identity'] },
+    { args: ['--no-tls', '--keyform', 'der'], says: ['--keyform', '--key'] },
+    { args: ['--no-tls', '--tls-engine-kpass-sha1', 'ab'], says: ['--tls-engine', '--keyform'] },
     { args: ['--no-tls', '--cert', 'x'], says: ['--cert', '--key'] },
     { args: ['--no-tls', '--psk', 'ab'], says: ['--psk-identity'] },
     {
@@ -451,7 +473,7 @@ describe('what TLS options do (1.13)', { concurrency: 4, ...options }, () => {
       '-p',
       tls.port,
       '--tls-keylog',
-      '/nonexistent/x',
+      join(pem.ca.cert, 'x'), // a file is no folder
     ]
     assert.equal((await cli(t, 'mqtt-pub', [...WORK['mqtt-pub'], ...args])).code, 0)
   })

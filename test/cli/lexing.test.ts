@@ -93,7 +93,7 @@ const COLUMNS = `
 // What the contract does not have: more than the reference, or in more programs.
 const ADDED = new Set([
   ...['--options-file', '--profile', '--password-file', '--completion', '--ack-timeout', '--retry-interval'],
-  ...['--no-local', '-W'],
+  ...['--no-local', '-W', '--ws-path', '--ws-header', '--tls-use-node-certs', '--key-passphrase-file'],
 ])
 
 describe('options and programs (1.2, columns P, S and R)', { concurrency: 4 }, () => {

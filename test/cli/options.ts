@@ -42,6 +42,7 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<string>>> = {
   'id-prefix': plain,
   keepalive: number(5, 65_535),
   key: path,
+  'key-passphrase-file': path,
   keyform: fc.constantFrom('pem', 'PEM', 'engine'),
   message: text,
   'ack-timeout': number(0, 10_000),
@@ -49,7 +50,7 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<string>>> = {
   'password-file': path,
   port: number(0, 65_535),
   'protocol-version': fc.constantFrom('5', 'mqttv5', '311', 'mqttv311', '31', 'mqttv31'),
-  proxy: fc.constantFrom('socks5h://p', 'socks5h://u:p@[::1]:1080'),
+  proxy: fc.constantFrom('socks5h://p', 'socks5h://u:p@[::1]:1080', 'env'),
   psk: hex,
   'psk-identity': text,
   pw: text,
@@ -70,6 +71,8 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<string>>> = {
   'will-payload': text,
   'will-qos': number(0, 2),
   'will-topic': topic,
+  'ws-header': fc.stringMatching(/^[A-Za-z-]{1,8}: ?[!-~]{1,12}$/),
+  'ws-path': fc.stringMatching(/^\/[a-z?=/]{0,12}$/),
   x: fc.oneof(number(-1, 4_000_000), fc.constantFrom('∞', '0x10', '010')),
 }
 

@@ -1,7 +1,7 @@
 // Certificates for brokers and clients, made by openssl when a test asks for them.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface Pair {
@@ -20,6 +20,14 @@ export interface Certificates {
   otherName: Pair
   /** For localhost, until yesterday. */
   expired: Pair
+  /** For localhost, from tomorrow on. */
+  notYetValid: Pair
+  /** For the name localhost alone, and for the address 127.0.0.1 alone. */
+  nameOnly: Pair
+  addressOnly: Pair
+  /** For localhost, by an intermediate CA: with its certificate behind, and without. */
+  chained: Pair
+  unchained: Pair
   /** For localhost, by nobody but itself. */
   selfSigned: Pair
   client: Pair
@@ -63,7 +71,13 @@ export function makeCertificates(folder: string): Certificates {
     )
     return { cert, key }
   }
-  const issued = (name: string, issuer: Pair, subject: string, extensions: string, endsInDays = 30): Pair => {
+  const issued = (
+    name: string,
+    issuer: Pair,
+    subject: string,
+    extensions: string,
+    [startsInDays, endsInDays] = [-60, 30],
+  ): Pair => {
     const { cert, key } = pair(name)
     openssl('req', ...newKey, '-keyout', key, '-out', `${name}.csr`, '-subj', subject)
     writeFileSync(join(folder, 'extensions.cnf'), extensions)
@@ -76,7 +90,7 @@ export function makeCertificates(folder: string): Certificates {
       ].join('\n'),
     )
     writeFileSync(join(folder, 'index.txt'), '')
-    const dates = ['-startdate', asn1Time(-60), '-enddate', asn1Time(endsInDays)]
+    const dates = ['-startdate', asn1Time(startsInDays), '-enddate', asn1Time(endsInDays)]
     const by = ['-cert', issuer.cert, '-keyfile', issuer.key, '-extfile', 'extensions.cnf']
     openssl(
       ...['ca', '-batch', '-notext', '-config', 'ca.cnf', ...dates, ...by],
@@ -88,6 +102,15 @@ export function makeCertificates(folder: string): Certificates {
   const ca = selfSigned('ca', '/CN=Test CA')
   const strangerCa = selfSigned('stranger-ca', '/CN=Another CA')
   const localhost = 'subjectAltName = DNS:localhost, IP:127.0.0.1'
+  const intermediate = issued(
+    'intermediate',
+    ca,
+    '/CN=Intermediate CA',
+    'basicConstraints = critical, CA:TRUE',
+  )
+  const unchained = issued('unchained', intermediate, '/CN=localhost', localhost)
+  const chain = join(folder, 'chained.pem')
+  writeFileSync(chain, readFileSync(unchained.cert, 'latin1') + readFileSync(intermediate.cert, 'latin1'))
   const capath = join(folder, 'capath')
   mkdirSync(capath)
   execFileSync('cp', [ca.cert, join(capath, 'first.pem')])
@@ -97,7 +120,12 @@ export function makeCertificates(folder: string): Certificates {
     strangerCa,
     server: issued('server', ca, '/CN=localhost', localhost),
     otherName: issued('other-name', ca, '/CN=broker.example', 'subjectAltName = DNS:broker.example'),
-    expired: issued('expired', ca, '/CN=localhost', localhost, -1),
+    expired: issued('expired', ca, '/CN=localhost', localhost, [-60, -1]),
+    notYetValid: issued('not-yet-valid', ca, '/CN=localhost', localhost, [1, 30]),
+    nameOnly: issued('name-only', ca, '/CN=localhost', 'subjectAltName = DNS:localhost'),
+    addressOnly: issued('address-only', ca, '/CN=broker', 'subjectAltName = IP:127.0.0.1'),
+    chained: { cert: chain, key: unchained.key },
+    unchained,
     selfSigned: selfSigned('self-signed', '/CN=localhost', localhost),
     client: issued('client', ca, '/CN=client', 'extendedKeyUsage = clientAuth'),
     strangerClient: issued('stranger', strangerCa, '/CN=stranger', 'extendedKeyUsage = clientAuth'),

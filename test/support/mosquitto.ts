@@ -163,7 +163,7 @@ export async function startMosquitto(t: TestContext, config = OPEN_BROKER): Prom
  * Ports that are free now. They lie below those that the system gives to connections: while a broker is away its port
  * must not go to somebody else, nor a client that dials it connect to itself.
  */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const found: number[] = []
   while (found.length < count) {
     const port = 10_000 + Math.floor(Math.random() * 22_000)
