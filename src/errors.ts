@@ -5,7 +5,7 @@
 //   MalformedError  the peer sent bytes that are not an MQTT packet, or hold an illegal value
 //   ProtocolError   the peer sent a legal packet at the wrong time, or broke a limit
 //   RefusedError    the broker said no
-//   TransportError  a step below MQTT failed: lookup, tcp, tls, proxy, upgrade
+//   TransportError  a step before MQTT failed: credentials, lookup, tcp, tls, proxy, upgrade
 //   TimeoutError    a wait ran out
 //   ClosedError     the work outlived the connection
 
@@ -108,7 +108,7 @@ export class RefusedError extends MqttError {
   }
 }
 
-export type TransportStep = 'lookup' | 'tcp' | 'tls' | 'unix' | 'proxy' | 'upgrade'
+export type TransportStep = 'credentials' | 'lookup' | 'tcp' | 'tls' | 'unix' | 'proxy' | 'upgrade'
 
 /**
  * How a proxy or a WebSocket server failed us:
@@ -121,7 +121,7 @@ export type TransportStep = 'lookup' | 'tcp' | 'tls' | 'unix' | 'proxy' | 'upgra
  */
 export type TransportDetail = 'denied' | 'unreachable' | 'failed' | 'unknown' | 'refused' | 'closed'
 
-/** A step below MQTT failed. */
+/** A step before MQTT failed. */
 export class TransportError extends MqttError {
   readonly step: TransportStep
   /** Set for the steps `proxy` and `upgrade`. */

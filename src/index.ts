@@ -2,11 +2,13 @@
 
 export type {
   ClientOptions,
+  ConnectionStage,
   Ending,
   Message,
   Note,
   PublishOptions,
   Settled,
+  StageListener,
   SubscribeOptions,
   WillOptions,
 } from './client/index.js'

@@ -4,7 +4,7 @@ import { Alarm, type Client, type ClientOptions, connect, type Note, now } from 
 import { TimeoutError, UsageError } from '../errors.js'
 import { type Packet, reasonText, type Version } from '../packet/index.js'
 import { EXIT, Reporter } from './exit.js'
-import { gather } from './flags/sources.js'
+import { gather, type Origins } from './flags/sources.js'
 import type { Given, Program } from './flags/table.js'
 import type { Io } from './io.js'
 import { checkTogether, readOptional } from './settings.js'
@@ -22,9 +22,10 @@ export async function runProgram(
   body: (given: Given, reporter: Reporter) => Promise<number>,
 ): Promise<number> {
   const reporter = new Reporter(program, io)
+  const origins: Origins = new Map()
   let given: Given
   try {
-    given = gather(program, argv, io.env, readOptional)
+    given = gather(program, argv, io.env, readOptional, origins)
     if (given.showVersion) return await print(io, `${program} ${VERSION}\n`)
     if (given.help) return await print(io, await (await import('./flags/help.js')).helpText(program))
     if (given.completion !== undefined) {
@@ -36,12 +37,13 @@ export async function runProgram(
     return error instanceof UsageError ? reporter.usage(error) : reporter.error(error)
   }
   // ps shows the arguments to everybody on the machine.
-  const { password, passwordFile, psk, proxy, wsPath, wsHeaders, properties } = given
+  const { password, passwordFile, passwordCommand, psk, proxy, wsPath, wsHeaders, properties } = given
   const { authenticationData } = properties?.connect ?? {}
-  const secrets = [password, passwordFile, psk, proxy, wsPath, wsHeaders, authenticationData]
+  const secrets = [password, passwordFile, passwordCommand, psk, proxy, wsPath, wsHeaders, authenticationData]
   if (secrets.some((each) => each !== undefined)) io.hideArguments(program)
   reporter.quiet = given.quiet ?? false
   try {
+    if (given.explain) (await import('./explain.js')).explainOrigins(origins, reporter)
     return await body(given, reporter)
   } catch (error) {
     return reporter.error(error)
@@ -85,9 +87,11 @@ export async function open(options: ClientOptions, given: Given, reporter: Repor
   const { version = 4 } = options
   if (options.tls?.insecure) reporter.warn('--insecure: the certificate of the broker is not checked')
   const trace = given.debug ? await tracer(reporter, version) : undefined
+  const explainer = given.explain && (await import('./explain.js')).explainer
   return connect({
     ...options,
     ...(trace && { onPacket: trace }),
+    ...(explainer && { onStage: explainer(options, given, reporter) }),
     onNote: (note) => tell(note, given, reporter),
   })
 }
@@ -106,10 +110,13 @@ function tell(note: Note, given: Given, reporter: Reporter): void {
   switch (note.type) {
     case 'connection-lost':
       return reporter.note(`${note.error.message}; connecting again in ${(note.delayMs / 1000).toFixed(1)} s`)
+    case 'connect-failed':
     case 'reconnect-failed':
-      if (given.debug)
+      if (given.debug || given.explain || ('attempt' in note && note.attempt === 1))
         reporter.note(`${note.error.message}; next try in ${(note.delayMs / 1000).toFixed(1)} s`)
       return
+    case 'gave-up':
+      return reporter.note(`gave up after ${note.attempts} attempt(s) to connect`)
     case 'reconnected':
       return reporter.note(`connected again${note.resumed ? ', session resumed' : ''}`)
     case 'session-lost': {

@@ -120,6 +120,11 @@ export class Reporter {
     this.#io.complain(paint(oneLine(text)))
   }
 
+  /** A line of --explain, which --quiet does not silence: it was asked for. */
+  explain(text: string): void {
+    this.#io.complain(`${this.#program}: explain ${oneLine(text)}`)
+  }
+
   #say(kind: string, text: string): void {
     this.#io.complain(`${this.#program}: ${kind} ${oneLine(text)}`)
   }

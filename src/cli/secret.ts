@@ -1,7 +1,8 @@
-// Passwords and pass phrases from somewhere else than the command line.
+// Passwords and pass phrases from somewhere else than the command line: files, the terminal, and the output of a command.
 
 import { readFileSync, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
+import type { ClientOptions } from '../client/index.js'
 import { UsageError } from '../errors.js'
 import type { Reporter } from './exit.js'
 import type { Given } from './flags/table.js'
@@ -11,9 +12,17 @@ import { reason } from './settings.js'
 /** Longer input is no password; what MQTT takes is far below. */
 const MAX_CHUNKS = 1_000
 
-/** The password that --password-file names, or the one given otherwise. Throws UsageError. */
-export async function readPassword(given: Given, io: Io, reporter: Reporter): Promise<string | undefined> {
-  const { passwordFile: path } = given
+/**
+ * The password that --password-file names, what --password-command will say at each connect, or the one given
+ * otherwise. Throws UsageError.
+ */
+export async function readPassword(
+  given: Given,
+  io: Io,
+  reporter: Reporter,
+): Promise<ClientOptions['password']> {
+  const { passwordFile: path, passwordCommand } = given
+  if (passwordCommand !== undefined) return (signal) => ask(passwordCommand, signal, given.quiet ?? false)
   if (path === undefined) return given.password
   return readSecret({ option: '--password-file', path, prompt: 'Password: ' }, given, io, reporter)
 }
@@ -77,4 +86,35 @@ async function untilLineEnd(input: Readable): Promise<string> {
 
 function firstLine(text: string): string {
   return /^[^\r\n]*/.exec(text)?.[0] ?? ''
+}
+
+/** Runs a command in the shell and takes the first line of its output. Errors never show what it printed. */
+async function ask(command: string, signal: AbortSignal, quiet: boolean): Promise<string> {
+  const { spawn } = await import('node:child_process')
+  const fail = (what: string): UsageError => new UsageError(`--password-command ${what}`)
+  return new Promise((resolve, reject) => {
+    // Standard input may be the source of messages. What the command complains about goes where our complaints go.
+    const child = spawn('/bin/sh', ['-c', command], {
+      stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit'],
+    })
+    const chunks: Buffer[] = []
+    const stop = (): void => {
+      child.kill()
+      child.stdout.destroy() // others may have it open too
+    }
+    signal.addEventListener('abort', stop)
+    if (signal.aborted) stop()
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (chunks.push(chunk) > MAX_CHUNKS) stop()
+    })
+    child.on('error', ({ message }) => reject(fail(`could not be run: ${message}`)))
+    child.on('close', (code, killedBy) => {
+      signal.removeEventListener('abort', stop)
+      const password = firstLine(Buffer.concat(chunks).toString())
+      if (code !== 0)
+        return reject(fail(code === null ? `was ended by ${killedBy}` : `failed with status ${code}`))
+      if (password === '') return reject(fail('printed no password'))
+      resolve(password)
+    })
+  })
 }

@@ -103,10 +103,8 @@ export async function clientOptions(
     version,
     cleanStart: !keepSession,
     keepAliveSeconds: given.keepAliveSeconds ?? 60,
-    connectTimeoutMs:
-      1_000 * Math.min(CONNECT_LIMIT_SECONDS, given.keepAliveSeconds ?? CONNECT_LIMIT_SECONDS),
+    ...attempts(given, program),
   }
-  options.requestTimeoutMs = options.connectTimeoutMs as number
   if (given.clientId !== undefined) options.clientId = given.clientId
   if (clientIdPrefix !== undefined) options.clientId = `${clientIdPrefix}${io.pid}`
   if (willTopic !== undefined) {
@@ -132,6 +130,30 @@ export async function clientOptions(
   }
   if (version === 5) Object.assign(options, sessionOfFive(given, program, survivesCuts))
   return { ...options, ...(await target(given, version, io, reporter)) }
+}
+
+/** How long attempts to connect may take, how often they are made and how far apart. */
+function attempts(given: Given, program: Program): ClientOptions {
+  const { retryConnectSeconds, reconnectDelaySeconds: delays, maxReconnects } = given
+  const limitMs = 1_000 * connectLimit(given).seconds
+  return {
+    connectTimeoutMs: limitMs,
+    requestTimeoutMs: limitMs,
+    retryUnreachable: program === 'mqtt-sub',
+    ...(retryConnectSeconds !== undefined && { retryConnectMs: 1_000 * retryConnectSeconds }),
+    ...(delays && { reconnectDelayMs: [1_000 * delays[0], 1_000 * delays[1]] }),
+    ...(maxReconnects !== undefined && { maxReconnects }),
+  }
+}
+
+/** The limit for an attempt to connect, and what set it. */
+export function connectLimit({ connectTimeoutSeconds, keepAliveSeconds = 60 }: Given): {
+  seconds: number
+  by: string
+} {
+  if (connectTimeoutSeconds !== undefined) return { seconds: connectTimeoutSeconds, by: '--connect-timeout' }
+  if (keepAliveSeconds < CONNECT_LIMIT_SECONDS) return { seconds: keepAliveSeconds, by: 'keep alive' }
+  return { seconds: CONNECT_LIMIT_SECONDS, by: 'default' }
 }
 
 function checkedName(text: string): string {

@@ -24,7 +24,7 @@ export async function tlsSettings(
   reporter: Reporter,
 ): Promise<TlsSettings | undefined> {
   const { cert, key, insecure, psk, pskIdentity, tlsKeylog } = given
-  if (given.noTls || !(isAskedFor(given) || given.port === DEFAULT_TLS_PORT)) return undefined
+  if (tlsReason(given) === undefined) return undefined
   const tls: TlsSettings = {}
   if (psk !== undefined && pskIdentity !== undefined && !given.osCerts && !given.nodeCerts) {
     tls.psk = { identity: pskIdentity, key: psk }
@@ -45,11 +45,25 @@ export async function tlsSettings(
   return tls
 }
 
-function isAskedFor(given: Given): boolean {
-  const { urlTls, cafile, capath, osCerts, nodeCerts, cert, insecure, psk } = given
-  const { ciphers, tlsVersion, tlsAlpn, tlsKeylog } = given
-  const asks = [urlTls, cafile, capath, osCerts, nodeCerts, cert, insecure, psk]
-  return [...asks, ciphers, tlsVersion, tlsAlpn, tlsKeylog].some((each) => each !== undefined)
+/** What turns TLS on; undefined where nothing does. */
+export function tlsReason(given: Given): string | undefined {
+  if (given.noTls) return undefined
+  const reasons = {
+    'URL scheme': given.urlTls,
+    '--cafile': given.cafile,
+    '--capath': given.capath,
+    '--tls-use-os-certs': given.osCerts,
+    '--tls-use-node-certs': given.nodeCerts,
+    '--cert': given.cert,
+    '--psk': given.psk,
+    '--insecure': given.insecure,
+    '--ciphers': given.ciphers,
+    '--tls-version': given.tlsVersion,
+    '--tls-alpn': given.tlsAlpn,
+    '--tls-keylog': given.tlsKeylog,
+    [`port ${DEFAULT_TLS_PORT}`]: given.port === DEFAULT_TLS_PORT || undefined,
+  }
+  return Object.entries(reasons).find(([, value]) => value !== undefined)?.[0]
 }
 
 /** Undefined where nothing is said and the operating system has none: the runtime's serve. */

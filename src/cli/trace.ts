@@ -19,11 +19,12 @@ export function traceLine(
 ): string {
   const size = packetSize(packet, version)
   const length = size - (size < 130 ? 2 : size < 16_387 ? 3 : size < 2_097_156 ? 4 : 5)
-  const facts = [...describe(packet, version), `length=${length}`]
+  const facts = [...packetFacts(packet, version), `length=${length}`]
   return `${who === '' ? '-' : who} ${direction} ${packetLabel(packet.type)} ${facts.join(' ')}`
 }
 
-function describe(packet: Packet, version: Version): string[] {
+/** Without its name and its length. */
+export function packetFacts(packet: Packet, version: Version): string[] {
   switch (packet.type) {
     case 'connect': {
       const flags = connectFlags(packet)

@@ -1,7 +1,7 @@
 // A session, a stream and a clock make a client: it dials, reconnects, and moves effects between the session and the
 // connection. Publishing and receiving many messages stays free of promises, events and timers for each of them.
 
-import { randomBytes } from 'node:crypto'
+import type { Duplex } from 'node:stream'
 import {
   ClosedError,
   MalformedError,
@@ -9,16 +9,20 @@ import {
   RefusedError,
   TimeoutError,
   TransportError,
+  UsageError,
 } from '../errors.js'
 import { type Connack, NONE, type Packet, type PropertiesOf, type Subscription } from '../packet/index.js'
-import { type Effect, type Outcome, Session, type SessionOptions } from '../session/index.js'
-import { DEFAULT_PORT, DEFAULT_TLS_PORT, dial, nameOf, parseUrl, type Target } from '../transport/index.js'
-import { backoffMs } from './backoff.js'
+import { type Effect, type Outcome, Session } from '../session/index.js'
+import { dial, nameOf, parseUrl, type Target } from '../transport/index.js'
 import { Alarm, now } from './clock.js'
 import { type Closing, Connection } from './connection.js'
 import { Deferred } from './deferred.js'
 import { Inbox } from './inbox.js'
 import type { ClientOptions, Message, Note, PublishOptions, SubscribeOptions } from './options.js'
+import { type Loss, Reconnect } from './reconnect.js'
+import { foreignAnswer, silentEnd } from './remedies.js'
+import { freshPassword, sessionOptions, targetOf } from './setup.js'
+import { Stages } from './stages.js'
 
 /** Called once, with the outcome of a publish, subscribe or unsubscribe. */
 export type Settled = (outcome: Outcome) => void
@@ -55,9 +59,8 @@ export class Client {
   readonly #inbox: Inbox
   #phase: Phase = { name: 'idle' }
   #connack: Connack | undefined
-  /** Failed attempts, or connections that were of no use, in a row. */
-  #attempt = 0
-  #connections = 0
+  readonly #reconnect: Reconnect
+  readonly #stages: Stages | undefined
   #wantsDrain: (() => void)[] = []
   #wantsDrained: (() => void)[] = []
   readonly #opening = new Deferred<void>()
@@ -67,6 +70,8 @@ export class Client {
     this.#options = options
     this.#target = targetOf(options)
     this.#session = new Session(sessionOptions(options))
+    this.#reconnect = new Reconnect(options)
+    this.#stages = options.onStage && new Stages(options.onStage)
     this.#inbox = new Inbox({
       pause: () => this.#setReading(false),
       resume: () => this.#setReading(true),
@@ -74,7 +79,7 @@ export class Client {
     })
   }
 
-  /** Makes the first connection. Throws the MqttError that prevented it; there is no second try. */
+  /** Makes the first connection. Throws the MqttError that prevented it, after the last try. */
   async open(): Promise<this> {
     this.#dial()
     const { signal } = this.#options
@@ -253,12 +258,14 @@ export class Client {
   // --- connecting
 
   #dial(): void {
-    const { connectTimeoutMs = 30_000, version = 4, properties } = this.#options
+    const { version = 4, properties } = this.#options
     const abort = new AbortController()
     this.#phase = { name: 'dialling', abort }
-    this.#attemptAlarm.set(now() + connectTimeoutMs, () => this.#attemptTimedOut(connectTimeoutMs))
-    dial(this.#target, abort.signal).then(
-      (stream) => {
+    const limitMs = this.#reconnect.begin(now())
+    this.#attemptAlarm.set(now() + limitMs, () => this.#attemptTimedOut(limitMs))
+    this.#stages?.begin()
+    this.#reach(abort.signal).then(
+      ({ stream, password }) => {
         if (this.#phase.name !== 'dialling' || this.#phase.abort !== abort) return stream.destroy()
         const connection = new Connection(stream, version, properties?.maximumPacketSize, {
           readable: () => this.#read(connection),
@@ -267,19 +274,35 @@ export class Client {
             if (this.#isCurrent(connection) || name === 'leaving')
               this.#run(this.#session.flushed(mark, now()))
           },
-          closed: (error) => {
-            if (this.#isCurrent(connection)) this.#lost(error, true)
+          closed: (error, inOrder) => {
+            if (this.#isCurrent(connection)) this.#closed(connection, error, inOrder)
           },
         })
         this.#phase = { name: 'greeting', connection }
-        this.#run(this.#session.connect(now()))
+        this.#greet(password)
       },
       (error: unknown) => {
         if (this.#phase.name !== 'dialling' || this.#phase.abort !== abort) return
-        if (error instanceof TransportError) this.#lost(error, !error.isFinal)
+        if (error instanceof TransportError) this.#lost({ error, retry: true })
         else this.#end(error as MqttError)
       },
     )
+  }
+
+  /** A stream to the broker, and a password where each connection has its own. */
+  async #reach(signal: AbortSignal): Promise<{ stream: Duplex; password: Uint8Array | undefined }> {
+    const password = await freshPassword(this.#options, signal)
+    if (password !== undefined) this.#stages?.tell({ name: 'password' })
+    return { stream: await dial(this.#target, signal, { onStage: this.#stages?.tell }), password }
+  }
+
+  #greet(password: Uint8Array | undefined): void {
+    try {
+      this.#run(this.#session.connect(now(), password))
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      this.#end(error)
+    }
   }
 
   #attemptTimedOut(limitMs: number): void {
@@ -288,10 +311,12 @@ export class Client {
     if (phase.name === 'dialling') return phase.abort.abort(new Error(within))
     if (phase.name !== 'greeting') return
     phase.connection.destroy()
-    this.#lost(
-      new TimeoutError('CONNACK', limitMs, `${nameOf(this.#target)} sent no CONNACK: ${within}`),
-      true,
+    const error = new TimeoutError(
+      'CONNACK',
+      limitMs,
+      `${nameOf(this.#target)} sent no CONNACK: ${within}; is it a port for MQTT?`,
     )
+    this.#lost({ error, retry: true })
   }
 
   #isCurrent(connection: Connection): boolean {
@@ -299,22 +324,32 @@ export class Client {
     return (phase.name === 'open' || phase.name === 'greeting') && phase.connection === connection
   }
 
+  /** The stream has ended by itself. */
+  #closed(connection: Connection, error: MqttError, inOrder: boolean): void {
+    const isSilent = this.#phase.name === 'greeting' && connection.head.length === 0
+    const isEnd = isSilent && error instanceof ClosedError
+    this.#lost({ error: isEnd ? silentEnd(error, this.#options) : error, retry: true, inOrder })
+  }
+
   /** The connection, or the attempt, is over. */
-  #lost(error: MqttError, retry: boolean): void {
+  #lost({ error, retry, inOrder = false }: Pick<Loss, 'error' | 'retry'> & { inOrder?: boolean }): void {
     const wasOpen = this.#phase.name === 'open' || this.#phase.name === 'leaving'
     this.#attemptAlarm.cancel()
     this.#sessionAlarm.cancel()
     this.#phase = { name: 'waiting' }
     this.#inbox.flush()
     this.#run(this.#session.lost())
-    const { reconnect = 'always' } = this.#options
-    const may = reconnect === 'always' || (reconnect === 'kept' && this.#session.isKept)
-    const isFinal = error instanceof TransportError && error.isFinal
-    if (this.#connections === 0 || !retry || !may || isFinal) return this.#end(error)
-    this.#attempt++
-    const delayMs = backoffMs(this.#attempt, Math.random())
-    this.#note({ type: wasOpen ? 'connection-lost' : 'reconnect-failed', error, delayMs })
+    const next = this.#reconnect.next({ error, retry, inOrder, isKept: this.#session.isKept }, now())
+    if ('error' in next) {
+      const { attempts = 0 } = next
+      if (attempts > 0) this.#note({ type: 'gave-up', attempts })
+      return this.#end(next.error)
+    }
+    const { delayMs, attempt } = next
+    // Before the note: whoever hears it may end the client.
     this.#attemptAlarm.set(now() + delayMs, () => this.#dial())
+    if (this.#reconnect.connections === 0) this.#note({ type: 'connect-failed', error, delayMs, attempt })
+    else this.#note({ type: wasOpen ? 'connection-lost' : 'reconnect-failed', error, delayMs })
   }
 
   #end(error: MqttError | undefined, closing?: Closing): void {
@@ -337,6 +372,12 @@ export class Client {
 
   #read(connection: Connection): void {
     if (!this.#isCurrent(connection)) return
+    const foreign =
+      this.#phase.name === 'greeting' ? foreignAnswer(connection.head, this.#options) : undefined
+    if (foreign !== undefined) {
+      connection.destroy()
+      return this.#lost({ error: foreign, retry: false })
+    }
     this.#session.received(now())
     this.#decode(connection)
   }
@@ -348,6 +389,7 @@ export class Client {
         const packet = connection.next()
         if (packet === undefined) break
         this.#options.onPacket?.('received', packet)
+        this.#stages?.received(packet)
         this.#run(this.#session.receive(packet, now()))
       }
     } catch (error) {
@@ -375,7 +417,7 @@ export class Client {
           break
         case 'deliver': {
           const { topic, payload, qos, retain, dup, packetId, properties } = effect.message
-          this.#attempt = 0
+          this.#reconnect.useful()
           this.#inbox.push({
             topic,
             payload: asBuffer(payload),
@@ -389,7 +431,7 @@ export class Client {
           break
         }
         case 'settle':
-          if (effect.outcome.error === undefined) this.#attempt = 0
+          if (effect.outcome.error === undefined) this.#reconnect.useful()
           effect.tag(effect.outcome)
           break
         case 'opened':
@@ -419,6 +461,7 @@ export class Client {
     if (phase.name !== 'open' && phase.name !== 'greeting') return
     phase.connection.send(packet, number)
     this.#options.onPacket?.('sent', packet)
+    this.#stages?.sent(packet)
   }
 
   #opened(connack: Connack, resumed: boolean): void {
@@ -427,8 +470,8 @@ export class Client {
     this.#attemptAlarm.cancel()
     this.#phase = { name: 'open', connection: phase.connection }
     this.#connack = connack
-    this.#connections++
-    if (this.#connections === 1) this.#opening.resolve()
+    this.#reconnect.opened(now())
+    if (this.#reconnect.connections === 1) this.#opening.resolve()
     else this.#note({ type: 'reconnected', resumed })
     if (this.#inbox.isFull) phase.connection.pause()
   }
@@ -442,7 +485,7 @@ export class Client {
     this.#attemptAlarm.cancel()
     void connection.end(error === undefined ? END_LIMIT_MS : FAULT_LIMIT_MS).then((closing) => {
       if (error === undefined) this.#end(undefined, closing)
-      else this.#lost(error, retry)
+      else this.#lost({ error, retry })
     })
   }
 
@@ -484,59 +527,6 @@ export async function connect(where: string | ClientOptions, options: ClientOpti
   if (typeof where !== 'string') return new Client(where).open()
   const { tls, ...rest } = parseUrl(where)
   return new Client({ ...rest, ...(tls && { tls: {} }), ...options }).open()
-}
-
-function targetOf(options: ClientOptions): Target {
-  const { tls, host = 'localhost', path, srv, localAddress, proxy, webSocket, version } = options
-  return {
-    host,
-    port: options.port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT),
-    ...(path !== undefined && { path }),
-    ...(srv !== undefined && { srv }),
-    ...(localAddress !== undefined && { localAddress }),
-    ...(proxy && { proxy }),
-    ...(tls && { tls, tlsSessions: new Map() }),
-    ...(webSocket && { webSocket: { protocol: version === 3 ? 'mqttv3.1' : 'mqtt', ...webSocket } }),
-  }
-}
-
-function sessionOptions(options: ClientOptions): SessionOptions {
-  const { version = 4, will, password, properties } = options
-  return {
-    version,
-    clientId: options.clientId ?? (version === 3 ? randomClientId() : ''),
-    cleanStart: options.cleanStart ?? true,
-    keepAliveSeconds: options.keepAliveSeconds ?? 60,
-    ...(options.userName !== undefined && { userName: options.userName }),
-    ...(password !== undefined && {
-      password: typeof password === 'string' ? Buffer.from(password) : password,
-    }),
-    ...(will !== undefined && {
-      will: {
-        topic: will.topic,
-        payload: typeof will.payload === 'string' ? Buffer.from(will.payload) : (will.payload ?? EMPTY),
-        qos: will.qos ?? 0,
-        retain: will.retain ?? false,
-        properties: will.properties ?? NONE,
-      },
-    }),
-    ...(properties !== undefined && { properties }),
-    tolerateReceiveMaximum: options.tolerateReceiveMaximum ?? false,
-    endSession: options.endSession ?? false,
-    ...(options.maxInFlight !== undefined && { maxInFlight: options.maxInFlight }),
-    retryIntervalMs: options.retryIntervalMs ?? (version === 5 ? 0 : 20_000),
-    onSessionLoss: options.onSessionLoss ?? 'report',
-    automaticAliases: options.automaticAliases ?? false,
-    requestLimitMs: options.requestTimeoutMs ?? 30_000,
-    ackLimitMs: options.ackTimeoutMs ?? 120_000,
-  }
-}
-
-const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-
-/** 23 characters, which every server takes: `mosq-` and 18 random letters and digits. */
-function randomClientId(): string {
-  return `mosq-${Array.from(randomBytes(18), (byte) => LETTERS[byte % LETTERS.length]).join('')}`
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -12,12 +12,15 @@ export interface ConnectionEvents {
   readable(): void
   /** The transport has taken bytes: all packets up to number `mark`, or only a part of one if it is 0. */
   flushed(mark: number): void
-  /** Once, and last. `error` says why; absent when the broker just closed. */
-  closed(error: MqttError): void
+  /** Once, and last. `inOrder`: the broker just closed, between two packets. */
+  closed(error: MqttError, inOrder: boolean): void
 }
 
+const EMPTY = Buffer.alloc(0)
 // More than this is not gathered but handed on at once.
 const GATHER_BYTES = 65_536
+/** So many of the first bytes tell a foreign protocol. */
+const HEAD_BYTES = 5
 
 export class Connection {
   readonly #stream: Duplex
@@ -34,6 +37,7 @@ export class Connection {
   #onEnd: ((how: Closing) => void) | undefined
   #endLimitMs = 0
   #timedOut = false
+  #head = EMPTY
 
   constructor(stream: Duplex, version: Version, maxPacketSize: number | undefined, events: ConnectionEvents) {
     this.#stream = stream
@@ -50,6 +54,8 @@ export class Connection {
     })
     stream.on('data', (chunk: Buffer) => {
       if (this.#ended) return
+      if (this.#head.length < HEAD_BYTES)
+        this.#head = Buffer.concat([this.#head, chunk.subarray(0, HEAD_BYTES)])
       this.#decoder.push(chunk)
       events.readable()
     })
@@ -57,6 +63,11 @@ export class Connection {
       this.#error ??= error
     })
     stream.on('close', () => this.#closed())
+  }
+
+  /** The first bytes that came, as far as they have. */
+  get head(): Uint8Array {
+    return this.#head
   }
 
   /** The next packet that is complete. Throws MalformedError. */
@@ -135,7 +146,8 @@ export class Connection {
     this.#alarm.cancel()
     this.#onEnd?.(this.#timedOut ? 'timeout' : this.#wasReset() ? 'reset' : 'closed')
     this.#onEnd = undefined
-    this.#events.closed(closeReason(this.#error, this.#decoder.buffered))
+    const { buffered } = this.#decoder
+    this.#events.closed(closeReason(this.#error, buffered), this.#error === undefined && buffered === 0)
   }
 }
 

@@ -1,5 +1,6 @@
 // The door of the client layer.
 
+export type { DelayRange } from './backoff.js'
 export { Client, connect, type Ending, type Settled } from './client.js'
 export { Alarm, now } from './clock.js'
 export type { Closing } from './connection.js'
@@ -11,3 +12,4 @@ export type {
   SubscribeOptions,
   WillOptions,
 } from './options.js'
+export type { ConnectionStage, StageListener } from './stages.js'

@@ -4,6 +4,8 @@ import type { MqttError } from '../errors.js'
 import type { Auth, Packet, PropertiesOf, Qos, Version } from '../packet/index.js'
 import type { SessionLossPolicy } from '../session/index.js'
 import type { ProxySettings, TlsSettings, WebSocketSettings } from '../transport/index.js'
+import type { DelayRange } from './backoff.js'
+import type { StageListener } from './stages.js'
 
 export interface WillOptions {
   topic: string
@@ -39,7 +41,8 @@ export interface ClientOptions {
   /** 0 to 65,535, default 60; 0 turns pings off. */
   keepAliveSeconds?: number
   userName?: string
-  password?: string | Uint8Array
+  /** A function is asked before each connection; `signal` ends its time. */
+  password?: string | Uint8Array | ((signal: AbortSignal) => Promise<string | Uint8Array>)
   will?: WillOptions
   /** Of CONNECT, in MQTT 5. */
   properties?: PropertiesOf<'connect'>
@@ -57,25 +60,38 @@ export interface ClientOptions {
   automaticAliases?: boolean
   /** Whether to connect again after a loss: always (the default), only where the session is kept, or never. */
   reconnect?: 'always' | 'kept' | 'never'
-  /** Limit for lookup, TCP, proxy, TLS, WebSocket and CONNACK together. Default 30,000. */
+  /** How long to try for the first connection. Default 0: one attempt; Infinity: for ever. */
+  retryConnectMs?: number
+  /** Try for the first connection as long as a proxy says that it cannot reach the broker. Default false. */
+  retryUnreachable?: boolean
+  /** Shortest and longest delay between attempts, of which chance takes off up to half. Default 1,000 and 30,000. */
+  reconnectDelayMs?: DelayRange
+  /** Attempts in a row to connect again after a loss, before the client ends. Default Infinity. */
+  maxReconnects?: number
+  /** Limit for the password, lookup, TCP, proxy, TLS, WebSocket and CONNACK together. Default 30,000. */
   connectTimeoutMs?: number
   /** Limit for SUBACK and UNSUBACK. Default 30,000. */
   requestTimeoutMs?: number
   /** Longest time without any acknowledgement while messages are in flight. Default 120,000; Infinity: none. */
   ackTimeoutMs?: number
-  /** Ends the first attempt to connect. */
+  /** Ends the attempts to make the first connection. */
   signal?: AbortSignal
   /** Sees each packet as it is sent or when it has been received. Must not change it. */
   onPacket?: (direction: 'sent' | 'received', packet: Packet) => void
+  /** Told of each stage of an attempt to connect, with the milliseconds since the attempt began. */
+  onStage?: StageListener
   /** Told of what a user may want to know. */
   onNote?: (note: Note) => void
 }
 
 export type Note =
-  /** `delayMs` until the next attempt. */
+  /** `delayMs` until the next attempt, here and below. Of the first connection; `attempt` counts from 1. */
+  | { type: 'connect-failed'; error: MqttError; delayMs: number; attempt: number }
   | { type: 'connection-lost'; error: MqttError; delayMs: number }
   | { type: 'reconnect-failed'; error: MqttError; delayMs: number }
   | { type: 'reconnected'; resumed: boolean }
+  /** The policy allows no more attempts: the client ends with the last error. */
+  | { type: 'gave-up'; attempts: number }
   | { type: 'session-lost'; republished: number; unknown: number }
   /** Enhanced authentication: answer with `authenticate`. */
   | { type: 'auth'; packet: Auth }

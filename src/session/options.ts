@@ -63,11 +63,7 @@ export function checkOptions(options: SessionOptions): void {
   }
   const nameFault = userName === undefined ? undefined : stringFault(userName)
   if (nameFault !== undefined) throw new UsageError(`user name ${nameFault}`)
-  if (password !== undefined && userName === undefined && version !== 5) {
-    throw new UsageError('before MQTT 5 a password needs a user name') // [MQTT-3.1.2-22]
-  }
-  if (password !== undefined && password.length > 65_535)
-    throw new UsageError('password longer than 65535 bytes')
+  checkPassword({ version, userName, password })
   if (will !== undefined) {
     const topic = topicFault(will.topic)
     if (topic !== undefined) throw new UsageError(`will topic '${will.topic}' ${topic}`)
@@ -82,6 +78,23 @@ export function checkOptions(options: SessionOptions): void {
   if (properties.authenticationData !== undefined && properties.authenticationMethod === undefined) {
     throw new UsageError('authentication data needs an authentication method') // [5.0 §3.1.2.11.10]
   }
+}
+
+/** Throws UsageError. */
+export function checkPassword({
+  version,
+  userName,
+  password,
+}: {
+  version: Version
+  userName: string | undefined
+  password: Uint8Array | undefined
+}): void {
+  if (password === undefined) return
+  if (userName === undefined && version !== 5) {
+    throw new UsageError('before MQTT 5 a password needs a user name') // [MQTT-3.1.2-22]
+  }
+  if (password.length > 65_535) throw new UsageError('password longer than 65535 bytes')
 }
 
 function checkRange(what: string, value: number, min: number, max: number): void {

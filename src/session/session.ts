@@ -36,7 +36,7 @@ import type { Effect } from './effects.js'
 import { PacketIds } from './ids.js'
 import { Inbound } from './inbound.js'
 import { KeepAlive } from './keepalive.js'
-import { checkOptions, type SessionOptions } from './options.js'
+import { checkOptions, checkPassword, type SessionOptions } from './options.js'
 import { type Message, Outbound } from './outbound.js'
 import { type RequestLimits, Requests } from './requests.js'
 import { Sink } from './sink.js'
@@ -124,9 +124,10 @@ export class Session<Tag> {
     return this.#options.version === 5 ? this.#sessionExpiryInterval > 0 : !this.#cleanStart
   }
 
-  /** The transport is up. */
-  connect(now: number): Effect<Tag>[] {
-    const { version, keepAliveSeconds, will, userName, password, properties } = this.#options
+  /** The transport is up. `password` replaces that of the options. Throws UsageError. */
+  connect(now: number, password = this.#options.password): Effect<Tag>[] {
+    const { version, keepAliveSeconds, will, userName, properties } = this.#options
+    checkPassword({ version, userName, password })
     const packet: Connect = {
       type: 'connect',
       version,

@@ -2,16 +2,20 @@
 
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import { TransportError, type TransportStep } from '../errors.js'
 import type { ResolveSrv } from './srv.js'
+import type { OnStage, Stage } from './stage.js'
 import { release } from './step.js'
-import { checkWebSocket, nameOf, proxyName, type Target } from './target.js'
-import { addressesOf, dialTcp } from './tcp.js'
+import { checkWebSocket, nameOf, proxyName, type Target, withoutQuery } from './target.js'
+import { addressesOf, dialTcp, faultOf } from './tcp.js'
 import type { Resumption } from './tls.js'
 
-/** Stands in for the world outside, in tests. */
 export interface DialTools {
+  /** Stands in for the DNS, in tests. */
   resolveSrv?: ResolveSrv
+  /** Told of each stage when it is over. Nothing is collected where nobody listens. */
+  onStage?: OnStage | undefined
 }
 
 /**
@@ -21,13 +25,14 @@ export interface DialTools {
  */
 export async function dial(target: Target, signal: AbortSignal, tools: DialTools = {}): Promise<Duplex> {
   if (!target.srv || (target.path !== undefined && target.proxy === undefined))
-    return dialServer(target, signal)
+    return dialServer(target, signal, tools.onStage)
   const { findServers } = await import('./srv.js')
   const { name, servers } = await findServers(target, signal, tools.resolveSrv)
+  tools.onStage?.({ name: 'srv', record: name, servers })
   let failure: unknown
   for (const server of servers) {
     try {
-      return await dialServer({ ...target, host: server.name, port: server.port }, signal)
+      return await dialServer({ ...target, host: server.name, port: server.port }, signal, tools.onStage)
     } catch (error) {
       failure = error
       if (!(error instanceof TransportError) || signal.aborted) break
@@ -43,7 +48,11 @@ export async function dial(target: Target, signal: AbortSignal, tools: DialTools
   })
 }
 
-async function dialServer(target: Target, signal: AbortSignal): Promise<Duplex> {
+async function dialServer(
+  target: Target,
+  signal: AbortSignal,
+  onStage: OnStage | undefined,
+): Promise<Duplex> {
   const { host, path, proxy, tls, webSocket } = target
   // Loading TLS takes a third of a plain publish's time, so only those who need it pay. All is loaded and checked
   // before there is a socket that could fail unheard.
@@ -52,28 +61,37 @@ async function dialServer(target: Target, signal: AbortSignal): Promise<Duplex> 
   if (webSocket !== undefined) checkWebSocket(webSocket)
   const context = tls && tlsDialler?.prepareTls(tls)
   const where = `cannot connect to ${nameOf(target)}`
-  let stream = await dialBase(target, where, signal)
+  let stream = await dialBase(target, where, signal, onStage)
   let step: TransportStep = proxy !== undefined ? 'proxy' : path !== undefined ? 'unix' : 'tcp'
   const overUnix = path !== undefined && proxy === undefined
   if (tls !== undefined && tlsDialler !== undefined && context !== undefined) {
+    const wanted = overUnix ? undefined : host
     const resumption = resumptionOf(target)
-    const name = overUnix ? undefined : host
+    const watch = onStage && new (await import('./handshake.js')).HandshakeWatch(wanted)
+    const started = watch && ((socket: TLSSocket): void => watch.begin(socket))
     try {
-      stream = await tlsDialler.dialTls(stream, tls, context, name, resumption, where, signal)
+      stream = await told(
+        tlsDialler.dialTls(stream, tls, context, { host: wanted, where, signal, resumption, started }),
+        onStage,
+        () => watch?.stage(),
+        (fault) => watch?.stage(fault),
+      )
     } catch (error) {
-      if (resumption?.wasUsed && !signal.aborted && isHandshakeFault(error)) return dialServer(target, signal)
-      throw error
+      if (!resumption?.wasUsed || signal.aborted || !isHandshakeFault(error)) throw error
+      return dialServer(target, signal, onStage)
     }
     step = 'tls'
   }
   if (webSocket === undefined || webSocketDialler === undefined)
     return release(stream, { name: step, where, signal })
-  const upgraded = await webSocketDialler.dialWebSocket(
-    stream,
-    webSocket,
-    overUnix ? 'localhost' : host,
-    where,
-    signal,
+  const asked = overUnix ? 'localhost' : host
+  const upgrading = webSocketDialler.dialWebSocket(stream, webSocket, asked, where, signal)
+  const page = { name: 'upgrade', path: withoutQuery(webSocket.path ?? '/mqtt') } as const
+  const upgraded = await told(
+    upgrading,
+    onStage,
+    () => ({ ...page, status: 101, protocol: webSocket.protocol ?? 'mqtt' }),
+    (fault, status) => ({ ...page, ...(status !== undefined && { status }), fault }),
   )
   return release(upgraded, { name: 'upgrade', where, signal })
 }
@@ -103,25 +121,70 @@ function isHandshakeFault(error: unknown): boolean {
   return code === '' || code === 'ECONNRESET' || code.startsWith('ERR_SSL_')
 }
 
+/** Tells how a step ended, by its result or its error. */
+async function told<T>(
+  step: Promise<T>,
+  onStage: OnStage | undefined,
+  good: () => Stage | undefined,
+  bad: (fault: string, reply: number | undefined) => Stage | undefined,
+): Promise<T> {
+  if (onStage === undefined) return step
+  const tell = (stage: Stage | undefined): void => stage && onStage(stage)
+  try {
+    const result = await step
+    tell(good())
+    return result
+  } catch (error) {
+    const { detail, reply, cause } = error as TransportError
+    tell(bad(detail ?? faultOf((cause ?? error) as Error), reply))
+    throw error
+  }
+}
+
 /** What carries everything else: TCP, a unix socket or a tunnel. */
-async function dialBase(target: Target, where: string, signal: AbortSignal): Promise<Socket> {
+async function dialBase(
+  target: Target,
+  where: string,
+  signal: AbortSignal,
+  onStage: OnStage | undefined,
+): Promise<Socket> {
   const { host, port, path, proxy, localAddress } = target
   if (proxy === undefined) {
-    if (path === undefined) return dialTcp({ host, port, localAddress, where }, signal)
+    if (path === undefined) return dialTcp({ host, port, localAddress, where }, signal, onStage)
     const { dialUnix } = await import('./unix.js')
-    return dialUnix(path, where, signal)
+    return told(
+      dialUnix(path, where, signal),
+      onStage,
+      () => ({ name: 'unix', path }),
+      (fault) => ({ name: 'unix', path, fault }),
+    )
   }
   const through =
     proxy.kind === 'http'
       ? (await import('./http-proxy.js')).throughHttp
       : (await import('./socks.js')).throughSocks
   const isLookedUpHere = proxy.kind === 'socks5' && isIP(host) === 0
-  const [address = host] = isLookedUpHere ? await addressesOf(host, { name: 'lookup', where, signal }) : []
+  const [address = host] = isLookedUpHere
+    ? await addressesOf(host, { name: 'lookup', where, signal }, onStage)
+    : []
   const toProxy = {
     host: proxy.host,
     port: proxy.port,
     localAddress,
     where: `cannot connect to ${proxyName(proxy)}`,
   }
-  return through(await dialTcp(toProxy, signal), proxy, { host: address, port }, where, signal)
+  const socket = await dialTcp(toProxy, signal, onStage)
+  const stage = {
+    name: 'proxy',
+    kind: proxy.kind,
+    proxy: proxy.host,
+    port: proxy.port,
+    to: `${address}:${port}`,
+  } as const
+  return told(
+    through(socket, proxy, { host: address, port }, where, signal),
+    onStage,
+    () => stage,
+    (fault, reply) => ({ ...stage, ...(reply !== undefined && { reply }), fault }),
+  )
 }

@@ -5,6 +5,7 @@ export { casOfFolder, isEncryptedKey, type LeaveOut, readCas, systemCas } from '
 export { type ProxySettings, parseProxy } from './proxy.js'
 export { proxyFromEnv } from './proxy-env.js'
 export type { ResolveSrv, SrvRecord } from './srv.js'
+export type { CertificateFacts, Handshake, OnStage, Stage } from './stage.js'
 export { isTlsError, tlsFault } from './step.js'
 export {
   checkWebSocket,

@@ -17,6 +17,7 @@ export interface Step {
 }
 
 const NAMES: Record<TransportStep, string> = {
+  credentials: 'password',
   lookup: 'name lookup',
   tcp: 'TCP connection',
   tls: 'TLS handshake',
@@ -67,8 +68,7 @@ export function over<T extends Duplex>(
       for (const stream of streams) stream.on('error', () => {}).destroy()
       reject(explain(error, step))
     }
-    const onClose = (): void =>
-      fail(step.closed?.() ?? new Error(`connection closed during the ${NAMES[step.name]}`))
+    const onClose = (): void => fail(step.closed?.() ?? new Error(closedDuring(step.name)))
     const onAbort = (): void => fail(aborted(step))
     if (signal.aborted) return onAbort()
     if (streams.some(({ destroyed }) => destroyed))
@@ -89,6 +89,10 @@ export function over<T extends Duplex>(
     }
     if (settled) undo()
   })
+}
+
+function closedDuring(name: TransportStep): string {
+  return name === 'tls' ? NO_HANDSHAKE : `connection closed during the ${NAMES[name]}`
 }
 
 /** Waits for `work`, such as a lookup, unless the signal comes first. Throws TransportError. */
@@ -114,7 +118,9 @@ function aborted({ name, where, signal }: Step): TransportError {
   return new TransportError(name, `${where}: ${reason.message} (${NAMES[name]})`, { cause: reason })
 }
 
-const NOT_TLS = 'the port did not answer in TLS: is it a port without TLS?'
+const TRY_PLAIN = 'is it a port without TLS? Try --no-tls, or another port'
+const NOT_TLS = `the port did not answer in TLS: ${TRY_PLAIN}`
+const NO_HANDSHAKE = `connection closed during the TLS handshake: ${TRY_PLAIN}`
 const UNKNOWN_CA = 'the certificate was issued by a CA that is not trusted: give it with --cafile'
 const OLD_TLS = 'the broker offers no TLS version that we take: 1.2 and newer, or what --tls-version says'
 const REFUSED_US = 'the broker does not accept our client certificate'
@@ -161,9 +167,7 @@ function explain(error: NodeJS.ErrnoException, step: Step): MqttError {
   const name = last.syscall === 'getaddrinfo' ? 'lookup' : isTlsError(last) ? 'tls' : step.name
   const reason =
     step.explain?.(last) ??
-    (code === 'ECONNRESET' && name === 'tls'
-      ? 'connection closed during the TLS handshake: is it a port without TLS?'
-      : (REASONS[code] ?? last.message))
+    (code === 'ECONNRESET' && name === 'tls' ? NO_HANDSHAKE : (REASONS[code] ?? last.message))
   if (typeof reason !== 'string') return reason
   return new TransportError(name, `${step.where}: ${reason}${code === '' ? '' : ` (${code})`}`, {
     cause: error,

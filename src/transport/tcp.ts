@@ -2,7 +2,11 @@
 
 import { connect, isIP, isIPv4, type NetConnectOpts, type Socket } from 'node:net'
 import { TransportError } from '../errors.js'
+import type { OnStage } from './stage.js'
 import { over, type Step, waitFor } from './step.js'
+
+/** Node gives each address but the last 250 ms, which is little for a broker far away. */
+const ATTEMPT_MS = 2_000
 
 /** Where a TCP connection goes, and what messages call that. */
 export interface Endpoint {
@@ -13,14 +17,13 @@ export interface Endpoint {
 }
 
 /** Looks the host up and tries its addresses. Throws TransportError. */
-export async function dialTcp(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
+export async function dialTcp(endpoint: Endpoint, signal: AbortSignal, onStage?: OnStage): Promise<Socket> {
   const { host, port, localAddress, where } = endpoint
   if (localAddress === undefined) {
-    // Node gives each address but the last 250 ms, which is little for a broker far away.
-    return open({ host, port, autoSelectFamilyAttemptTimeout: 2_000 }, where, signal)
+    return open({ host, port, autoSelectFamilyAttemptTimeout: ATTEMPT_MS }, where, signal, onStage)
   }
   const step: Step = { name: 'lookup', where, signal }
-  const theirs = await addressesOf(host, step)
+  const theirs = await addressesOf(host, step, onStage)
   const ours = await addressesOf(localAddress, {
     ...step,
     explain: ({ code }) =>
@@ -34,7 +37,8 @@ export async function dialTcp(endpoint: Endpoint, signal: AbortSignal): Promise<
     const from = ours.find((each) => isIP(each) === isIP(address))
     if (from === undefined) continue
     try {
-      return await open({ host: address, port, localAddress: from }, `${where} from ${from}`, signal)
+      const options = { host: address, port, localAddress: from }
+      return await open(options, `${where} from ${from}`, signal, onStage)
     } catch (error) {
       failure = error as TransportError
       if (signal.aborted) break
@@ -44,11 +48,13 @@ export async function dialTcp(endpoint: Endpoint, signal: AbortSignal): Promise<
 }
 
 /** All addresses of a host, in the order to try them. Throws TransportError. */
-export async function addressesOf(host: string, step: Step): Promise<string[]> {
+export async function addressesOf(host: string, step: Step, onStage?: OnStage): Promise<string[]> {
   if (isIP(host) !== 0) return [host]
   const { lookup } = await import('node:dns/promises')
   const found = await waitFor(lookup(host, { all: true, verbatim: true }), step)
-  return found.map(({ address }) => address)
+  const addresses = found.map(({ address }) => address)
+  onStage?.({ name: 'lookup', host, addresses })
+  return addresses
 }
 
 function families(addresses: readonly string[]): string {
@@ -59,16 +65,54 @@ function open(
   options: NetConnectOpts & { host: string },
   where: string,
   signal: AbortSignal,
+  onStage: OnStage | undefined,
 ): Promise<Socket> {
   const step: Step = { name: isIP(options.host) === 0 ? 'lookup' : 'tcp', where, signal }
   // Writes are gathered by the client: waiting for more would only add delay.
   const socket = connect({ ...options, noDelay: true })
   return over([socket], step, (done) => {
+    const unwatch = onStage && watchAttempts(socket, options.host, onStage)
     const onLookup = (error: Error | null): void => {
       if (error === null) step.name = 'tcp'
     }
     const onConnect = (): void => done(socket)
     socket.on('lookup', onLookup).on('connect', onConnect)
-    return () => socket.off('lookup', onLookup).off('connect', onConnect)
+    return () => {
+      unwatch?.()
+      socket.off('lookup', onLookup).off('connect', onConnect)
+    }
   })
+}
+
+/** Tells of the lookup and of each address tried. Returns what ends that, and tells of the attempt under way. */
+function watchAttempts(socket: Socket, host: string, onStage: OnStage): () => void {
+  const addresses: string[] = []
+  let trying: { address: string; port: number } | undefined
+  const tell = (fault?: string): void => {
+    if (trying !== undefined) onStage({ name: 'tcp', ...trying, ...(fault !== undefined && { fault }) })
+    trying = undefined
+  }
+  const onLookup = (_error: Error | null, address?: string): void => {
+    if (address !== undefined) addresses.push(address)
+  }
+  const onAttempt = (address: string, port: number): void => {
+    if (addresses.length > 0) onStage({ name: 'lookup', host, addresses: addresses.splice(0) })
+    trying = { address, port }
+  }
+  const onFailed = (_address: string, _port: number, _family: number, error: Error): void =>
+    tell(faultOf(error))
+  const onTimeout = (): void => tell(`no answer within ${ATTEMPT_MS / 1_000} s`)
+  const onConnect = (): void => tell()
+  socket.on('lookup', onLookup).on('connectionAttempt', onAttempt).on('connect', onConnect)
+  socket.on('connectionAttemptFailed', onFailed).on('connectionAttemptTimeout', onTimeout)
+  return () => {
+    tell(socket.errored == null ? 'no answer' : faultOf(socket.errored))
+    socket.off('lookup', onLookup).off('connectionAttempt', onAttempt).off('connect', onConnect)
+    socket.off('connectionAttemptFailed', onFailed).off('connectionAttemptTimeout', onTimeout)
+  }
+}
+
+/** A failure in a word. */
+export function faultOf({ code, message }: NodeJS.ErrnoException): string {
+  return code ?? message
 }

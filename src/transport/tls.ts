@@ -51,18 +51,23 @@ export interface Resumption {
   keep(session: Buffer): void
 }
 
-/**
- * Shakes hands over `inner`. `host` is the name that the certificate must bear, undefined where none is asked for.
- * Throws TransportError.
- */
+export interface TlsDial {
+  /** The name that the certificate must bear; undefined where none is asked for. */
+  host: string | undefined
+  /** Begins every message. */
+  where: string
+  signal: AbortSignal
+  resumption?: Resumption | undefined
+  /** Sees the stream before the handshake. */
+  started?: ((stream: TLSSocket) => void) | undefined
+}
+
+/** Shakes hands over `inner`. Throws TransportError. */
 export function dialTls(
   inner: Duplex,
   settings: TlsSettings,
   secureContext: SecureContext,
-  host: string | undefined,
-  resumption: Resumption | undefined,
-  where: string,
-  signal: AbortSignal,
+  { host, where, signal, resumption, started }: TlsDial,
 ): Promise<TLSSocket> {
   const { insecure, alpn, psk, keylog } = settings
   const session = resumption?.take()
@@ -83,6 +88,7 @@ export function dialTls(
   }
   const step: Step = { name: 'tls', where, signal, explain: (error) => explain(error, settings, host) }
   const stream = start(inner, options)
+  started?.(stream)
   if (keylog !== undefined) stream.on('keylog', keylog)
   let latest: Buffer | undefined
   let isChecked = false

@@ -19,7 +19,7 @@ function propertyNames(command: Command): string[] {
 function bash(program: Program): string {
   const flags = flagsOf(program)
   const name = `_${program.replace('-', '_')}`
-  const withValue = flags.filter(({ value, long }) => value !== undefined && long !== 'property')
+  const withValue = flags.filter(({ value, joined, long }) => value && !joined && long !== 'property')
   const cases = withValue.flatMap((flag) => {
     const { choices, path } = flag.takes.type ?? {}
     const pattern = names(flag).join(' | ')
@@ -68,7 +68,8 @@ function zsh(program: Program): string {
     const all = names(flag)
     const { type, many } = flag.takes
     const exclusive = many ? '*' : `(${all.join(' ')})`
-    const spelled = all.length > 1 ? `{${all.join(',')}}` : `'${all[0]}'`
+    const equals = flag.joined ? '=-' : ''
+    const spelled = all.length > 1 ? `{${all.join(',')}}` : `'${all[0]}${equals}'`
     const text = `[${flag.brief.replace(/[[\]:]/g, '\\$&')}]`
     const action = type?.path
       ? type.path === 'file'
@@ -82,7 +83,7 @@ function zsh(program: Program): string {
         ? `:command:(${COMMANDS.join(' ')}):property:(${allProperties.join(' ')}):value: `
         : flag.value === undefined
           ? ''
-          : `:${flag.value}:${action}`
+          : `${flag.joined ? ':' : ''}:${flag.value}:${action}`
     return `  '${exclusive}'${spelled}${quoted(`${text}${tail}`)}`
   })
   return `#compdef ${program}
@@ -94,12 +95,12 @@ ${rows.join(' \\\n')}
 
 function fish(program: Program): string {
   const lines = flagsOf(program).map((flag) => {
-    const { short, long, brief, value, takes } = flag
+    const { short, long, brief, value, joined, takes } = flag
     const words = [
       `complete -c ${program}`,
       ...(short === undefined ? [] : [`-s ${short}`]),
       ...(long === undefined ? [] : [`-l ${long}`]),
-      ...(value === undefined ? [] : takes.type?.path ? ['-r -F'] : ['-x']),
+      ...(value === undefined || joined ? [] : takes.type?.path ? ['-r -F'] : ['-x']),
       ...(flag.long === 'property' ? [`-a ${quoted(COMMANDS.join(' '))}`] : []),
       ...(takes.type?.choices ? [`-a ${quoted(takes.type.choices.join(' '))}`] : []),
       `-d ${quoted(brief)}`,

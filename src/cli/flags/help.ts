@@ -2,7 +2,7 @@
 
 import yargs from 'yargs'
 import { flagsOf } from './index.js'
-import { GROUPS, type Program } from './table.js'
+import { GROUPS, type Program, valuePart } from './table.js'
 
 const USAGE: Record<Program, string> = {
   'mqtt-pub':
@@ -23,8 +23,9 @@ export async function helpText(program: Program): Promise<string> {
     .wrap(null)
     .epilogue(`The manual page has more: man ${program}`)
   for (const [group, title] of Object.entries(GROUPS)) {
-    for (const { long, short, value, brief } of flags.filter((flag) => flag.group === group)) {
-      const name = `${long ?? short}${value === undefined ? '' : ` ${value}`}`
+    for (const flag of flags.filter((each) => each.group === group)) {
+      const { long, short, brief } = flag
+      const name = `${long ?? short}${valuePart(flag)}`
       builder.option(name, { ...(long && short && { alias: short }), describe: brief, group: `${title}:` })
     }
   }

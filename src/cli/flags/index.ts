@@ -1,12 +1,21 @@
 // All flags, in the order of help and manual.
 
 import { CONNECTION_FLAGS } from './connection.js'
+import { CREDENTIAL_FLAGS } from './credentials.js'
 import { MESSAGE_FLAGS } from './message.js'
 import { OUTPUT_FLAGS } from './output.js'
+import { RECONNECT_FLAGS } from './reconnect.js'
 import type { Flag, Program } from './table.js'
 import { TLS_FLAGS } from './tls.js'
 
-export const FLAGS: readonly Flag[] = [...MESSAGE_FLAGS, ...OUTPUT_FLAGS, ...CONNECTION_FLAGS, ...TLS_FLAGS]
+export const FLAGS: readonly Flag[] = [
+  ...MESSAGE_FLAGS,
+  ...OUTPUT_FLAGS,
+  ...CREDENTIAL_FLAGS,
+  ...CONNECTION_FLAGS,
+  ...RECONNECT_FLAGS,
+  ...TLS_FLAGS,
+]
 
 export function flagsOf(program: Program): readonly Flag[] {
   return FLAGS.filter(({ on }) => on.includes(program))

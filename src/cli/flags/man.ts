@@ -2,7 +2,7 @@
 
 import { flagsOf } from './index.js'
 import { propertiesFor, propertyName } from './property.js'
-import { COMMANDS, envName, type Flag, GROUPS, type Program, spelling } from './table.js'
+import { COMMANDS, envName, type Flag, GROUPS, type Program, spelling, valuePart } from './table.js'
 
 interface Section {
   title: string
@@ -77,13 +77,27 @@ const PROPERTIES_SECTION = {
 
 const LIMITS = {
   title: 'TIME LIMITS',
+  paragraphs: () => [
+    'Nothing waits for ever. --password-command, looking the host up, connecting, proxy, TLS handshake, WebSocket upgrade and CONNACK have 30 seconds together, or the keep alive time (-k) where that is shorter, or what --connect-timeout says; SUBACK and UNSUBACK have the same. A PINGREQ has to be answered within the keep alive time. Messages in flight have to see an acknowledgement every 120 seconds (--ack-timeout).',
+  ],
+}
+
+/** Of those that connect again. */
+const RECONNECTING = [
+  'The next attempt follows after about a second, and the delay doubles up to 30 seconds as long as attempts fail or connections are of no use; chance takes off up to half (--reconnect-delay). Only -W and --max-reconnects limit how often.',
+  'Some answers would only come again, and end the program at once with their status, at the first connection and later: before MQTT 5 CONNACK 1 (protocol version), 2 (identifier rejected), 4 (bad user name or password), 5 (not authorized) and codes without a meaning; in MQTT 5 every refusal but 136 (server unavailable), 137 (server busy), 151 (quota exceeded) and 159 (connection rate exceeded); TLS that fails, an upgrade that is refused, a proxy that forbids the connection or fails, and bytes that are not MQTT. After those four, CONNACK 3 (server unavailable) and everything else the next attempt follows; they only end a first connection without --retry-connect.',
+  'Two clients with one identifier would push each other off the broker for ever. An MQTT 5 broker may tell the loser, which ends with 142. Otherwise it only closes the connection; when it has done so five times in a row, within ten seconds after it had accepted the first attempt, the program ends with 7 and says that another client probably uses the identifier.',
+]
+
+/** A first connection that fails ends a program, but for what its options say. */
+const FIRST_CONNECTION =
+  'A first connection that fails ends the program, unless --retry-connect says to try again.'
+
+const EXPLAIN = {
+  title: 'EXPLAIN',
   paragraphs: (program: string) => [
-    'Nothing waits for ever. Looking the host up, connecting, proxy, TLS handshake, WebSocket upgrade and CONNACK have 30 seconds together, or the keep alive time (-k) where that is shorter; SUBACK and UNSUBACK have the same. A PINGREQ has to be answered within the keep alive time. Messages in flight have to see an acknowledgement every 120 seconds (--ack-timeout).',
-    ...(program === 'mqtt-rr'
-      ? []
-      : [
-          'After a lost connection the next attempt follows after about a second; the delay doubles up to 30 seconds as long as attempts fail. Only -W limits how often.',
-        ]),
+    `With --explain each stage of an attempt to connect is a line on standard error: ${program}: explain, the seconds since the attempt began, the name of the stage, and facts as name=value, with quotes around a value that is not one word.`,
+    'The stages are source (where options came from, by name), options (what they led to), attempt, password (of --password-command), srv, lookup, tcp (for each address tried), unix, proxy, tls (followed by a line for each certificate of the chain), upgrade (of WebSocket), connack and suback. A stage that fails says result= and why, and the error that follows names the likeliest remedy. Reconnects are explained too.',
   ],
 }
 
@@ -126,14 +140,17 @@ const PAGES: Record<Program, Page> = {
       {
         title: 'LOST CONNECTIONS',
         paragraphs: () => [
+          FIRST_CONNECTION,
           'With -l a lost connection is made again. Unacknowledged QoS 1 and 2 messages are then sent again in their order, with DUP set and the same packet identifiers, before anything new. Where the broker no longer knows the session, QoS 1 messages go out as new ones, while QoS 2 messages of unknown fate are not repeated, because they could arrive twice: they are counted, reported, and the exit status is not 0.',
           'For QoS 2 exactly once across lost connections, MQTT 3.1 and 3.1.1 need -c -i ID. MQTT 5 needs nothing: the run begins with a clean session, keeps it across its own cuts (for up to an hour) and ends it when it leaves.',
           'Without -l, a connection lost before the message is confirmed is only made again in a kept session (-c -i ID, or -x in MQTT 5); otherwise the program exits with 7.',
+          ...RECONNECTING,
           'QoS 0 messages that had left on a lost connection may have been lost with it; they are counted as not confirmed unless the broker had answered a ping after them.',
           'SIGINT, SIGTERM and SIGHUP stop the reading and the sending, disconnect in order, say how many messages are not confirmed, and end the program by the signal. A second signal ends it at once.',
         ],
       },
       LIMITS,
+      EXPLAIN,
     ],
     examples: [
       { text: 'Publish one message, exactly once:', command: 'mqtt-pub -t hello -m abcd -q 2' },
@@ -161,11 +178,14 @@ const PAGES: Record<Program, Page> = {
       {
         title: 'LOST CONNECTIONS',
         paragraphs: () => [
-          'A lost connection is made again, for as long as it takes; one line on standard error tells of the loss and one of the recovery. Subscriptions are made again where the broker forgot them. The program gives up when the broker refuses it for good, sends what is not MQTT, or another client takes over its identifier (status 142).',
+          `${FIRST_CONNECTION} Where a proxy says that it cannot reach the broker, this program tries again without being told.`,
+          'A lost connection is made again, for as long as it takes; one line on standard error tells of the loss and one of the recovery. Subscriptions are made again where the broker forgot them.',
+          ...RECONNECTING,
           'SIGINT and SIGTERM disconnect in order and end the program with status 0. In MQTT 5 the broker then publishes the will.',
         ],
       },
       LIMITS,
+      EXPLAIN,
     ],
     examples: [
       { text: 'Print everything below house/, with topics:', command: "mqtt-sub -t 'house/#' -v" },
@@ -192,10 +212,11 @@ const PAGES: Record<Program, Page> = {
       {
         title: 'LOST CONNECTIONS',
         paragraphs: () => [
-          'There is no second connection: when the first one is lost before the response, the status is 7. A request that the broker refuses ends the program with the reason code. A wait without -W ends only with the connection.',
+          `${FIRST_CONNECTION} There is no second one: when it is lost before the response, the status is 7. A request that the broker refuses ends the program with the reason code. A wait without -W ends only with the connection.`,
         ],
       },
       LIMITS,
+      EXPLAIN,
     ],
     examples: [
       {
@@ -269,9 +290,8 @@ function option(flag: Flag): string[] {
   const names = [short && `-${short}`, long && `--${long}`].filter(
     (name) => name !== undefined && name !== '',
   )
-  const words = names.map(
-    (name) => `\\fB${escaped(String(name))}\\fR${value === undefined ? '' : ` \\fI${value}\\fR`}`,
-  )
+  const tail = valuePart(flag, (text) => `\\fI${text}\\fR`)
+  const words = names.map((name) => `\\fB${escaped(String(name))}\\fR${tail}`)
   const range = takes.type?.range === undefined ? '' : ` ${value}: ${takes.type.range}.`
   return ['.TP', words.join(', '), `${escaped(brief)}.`, escaped(`${detail}${range}`)]
 }

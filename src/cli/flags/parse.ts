@@ -46,11 +46,11 @@ export function lex(program: Program, words: readonly string[]): (Occurrence | U
   const rows = spellings(program)
   const packed = packProperties(words, rows)
   const flags = flagsOf(program)
-  const withValue = flags.filter((flag) => flag.value !== undefined).map(key)
+  const withValue = flags.filter(takesNextWord).map(key)
   const { argv } = Parser.detailed([...packed], {
     alias: Object.fromEntries(flags.flatMap(({ long, short }) => (long && short ? [[long, short]] : []))),
     string: withValue,
-    boolean: flags.filter((flag) => flag.value === undefined).map(key),
+    boolean: flags.filter((flag) => !takesNextWord(flag)).map(key),
     narg: Object.fromEntries(withValue.map((name) => [name, 1])),
     configuration: LEXING,
   } as Parameters<typeof Parser.detailed>[1])
@@ -59,11 +59,10 @@ export function lex(program: Program, words: readonly string[]): (Occurrence | U
   const found: (Occurrence | UsageError)[] = []
   const taken = new Map<string, number>()
   for (let at = 0; at < packed.length; at++) {
-    const name = packed[at] as string
-    const flag = rows.get(name)
+    const { flag, name, joined = '' } = option(packed[at] as string, rows)
     if (flag === undefined) return [...found, unknown(name, [...rows.keys()])]
-    if (flag.value === undefined) {
-      found.push({ flag, name, text: '' })
+    if (!takesNextWord(flag)) {
+      found.push({ flag, name, text: joined })
       continue
     }
     const nth = taken.get(key(flag)) ?? 0
@@ -76,12 +75,26 @@ export function lex(program: Program, words: readonly string[]): (Occurrence | U
   return found
 }
 
+/** An option in a word of its own; a value that may be left out is joined to it by `=`. */
+export function option(
+  word: string,
+  rows: ReadonlyMap<string, Flag>,
+): { flag: Flag | undefined; name: string; joined?: string } {
+  const [, name = '', joined] = /^(--[^=]+)=(.+)$/s.exec(word) ?? []
+  const flag = rows.get(name)
+  return flag?.joined && joined !== undefined ? { flag, name, joined } : { flag: rows.get(word), name: word }
+}
+
+function takesNextWord({ value, joined }: Flag): boolean {
+  return value !== undefined && !joined
+}
+
 /** The three or four words behind each -D as one, which is what the rest can handle. */
 function packProperties(words: readonly string[], rows: ReadonlyMap<string, Flag>): string[] {
   const packed: string[] = []
   for (let at = 0; at < words.length; at++) {
     const name = words[at] as string
-    const flag = rows.get(name)
+    const { flag } = option(name, rows)
     packed.push(name)
     if (flag === undefined) return [...packed, ...words.slice(at + 1)]
     if (flag.long === 'property') {
@@ -89,7 +102,7 @@ function packProperties(words: readonly string[], rows: ReadonlyMap<string, Flag
       const wanted = propertyWords(values)
       at += wanted
       if (values.length >= wanted) packed.push(packWords(values.slice(0, wanted)))
-    } else if (flag.value !== undefined && at + 1 < words.length) {
+    } else if (takesNextWord(flag) && at + 1 < words.length) {
       packed.push(words[++at] as string)
     }
   }
@@ -112,7 +125,7 @@ export function note(given: Given, { flag, text }: Occurrence): void {
 }
 
 /** What follows these in the same word is a secret that must not be repeated. */
-const SECRET = /^(--(?:pw|psk|proxy|url|property|ws-header|ws-path)=|-[PLD])./s
+const SECRET = /^(--(?:pw|password-command|psk|proxy|url|property|ws-header|ws-path)=|-[PLD])./s
 
 /** A word that is no option of this program. */
 export function unknown(typed: string, names: readonly string[]): UsageError {

@@ -3,13 +3,16 @@
 
 import { UsageError } from '../../errors.js'
 import { flagsOf } from './index.js'
-import { lex, note, type Occurrence, spellings, unknown } from './parse.js'
+import { lex, note, type Occurrence, option, spellings, unknown } from './parse.js'
 import { packWords, propertyWords } from './property.js'
 import { envName, type Flag, type Given, type Program, printable } from './table.js'
 
 /** Reads a file, or undefined where there is none. Throws UsageError where it cannot be read. */
 export type ReadFile = (path: string) => string | undefined
 export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Where options came from: names of options or variables by file, `environment` or `command line`, in order. */
+export type Origins = Map<string, Set<string>>
 
 /**
  * All options of a run. `--help`, `--version` and `--completion` on the command line are answered before any file is
@@ -20,6 +23,7 @@ export function gather(
   words: readonly string[],
   env: Environment,
   readFile: ReadFile,
+  origins: Origins = new Map(),
 ): Given {
   const fromWords = lex(program, words)
   const early = whereToRead(fromWords)
@@ -33,11 +37,15 @@ export function gather(
   ]
   for (const find of fromFiles) {
     const file = find()
-    if (file !== undefined) fromFile(program, given, file)
+    if (file !== undefined) fromFile(program, given, file, origins)
     if (isAnswer(given)) return given
   }
   for (const occurrence of environment) {
     noteFrom(occurrence.name, given, occurrence)
+    remember(origins, 'environment', occurrence.name)
+  }
+  for (const each of fromWords) {
+    if (!(each instanceof UsageError)) remember(origins, 'command line', each.name)
   }
   noteAll(given, fromWords)
   if (given.tlsFault !== undefined && !given.noTls && !isAnswer(given)) throw given.tlsFault
@@ -73,6 +81,11 @@ function whereToRead(occurrences: readonly (Occurrence | UsageError)[]): Given {
     if (isAnswer(given)) break
   }
   return given
+}
+
+function remember(origins: Origins, source: string, name: string): void {
+  const names = origins.get(source) ?? new Set()
+  origins.set(source, names.add(name))
 }
 
 /** Stops at the first error, and behind what ends the reading. */
@@ -147,25 +160,29 @@ function configFolder({ XDG_CONFIG_HOME, HOME }: Environment): string | undefine
 }
 
 /** One option on each line: its name, blanks, and the value up to the end of the line; # in front is a comment. */
-function fromFile(program: Program, given: Given, { path, text }: OptionsFile): void {
+function fromFile(program: Program, given: Given, { path, text }: OptionsFile, origins: Origins): void {
   const rows = spellings(program)
   for (const [at, line] of text.split('\n').entries()) {
     if (line.startsWith('#') || line.trim() === '') continue
     const where = `${path} line ${at + 1}:`
     const occurrence = named(where, () => readLine(rows, line.replace(/\r$/, '')))
     // Naming a file in a file would go round in circles; the reference ignores it too.
-    if (occurrence.flag.long !== 'options-file') noteFrom(where, given, occurrence)
+    if (occurrence.flag.long !== 'options-file') {
+      noteFrom(where, given, occurrence)
+      remember(origins, path, occurrence.name)
+    }
     if (isAnswer(given)) return
   }
 }
 
 function readLine(rows: ReadonlyMap<string, Flag>, line: string): Occurrence {
-  const [, name = '', blank, value = ''] = /^[ \t]*([^ \t]+)(?:([ \t]+)([\s\S]*))?$/.exec(line) ?? []
-  const flag = rows.get(name)
+  const [, word = '', blank, value = ''] = /^[ \t]*([^ \t]+)(?:([ \t]+)([\s\S]*))?$/.exec(line) ?? []
+  const { flag, name, joined } = option(word, rows)
   if (flag === undefined) throw unknown(name, [...rows.keys()])
-  if (flag.value === undefined) {
+  if (flag.joined && joined === undefined) return { flag, name, text: value.trim() }
+  if (flag.value === undefined || joined !== undefined) {
     if (value.trim() !== '') throw new UsageError(`${name} takes no value, found '${printable(value)}'`)
-    return { flag, name, text: '' }
+    return { flag, name, text: joined ?? '' }
   }
   if (flag.long === 'property') return { flag, name, text: packedProperty(name, value) }
   // An option with nothing behind it lacks its value; a blank behind it makes that value empty.
@@ -191,8 +208,10 @@ function fromEnvironment(program: Program, env: Environment): Occurrence[] {
     const text = name === undefined ? undefined : env[name]
     if (name === undefined || text === undefined) continue
     if (flag.long === 'profile' && text === '') continue
-    if (flag.value === undefined) {
-      if (isOn(name, text)) found.push({ flag, name, text: '' })
+    // Where the value may be left out, 1 and 0 mean what they mean for a switch.
+    const on = flag.value === undefined ? isOn(name, text) : flag.joined ? switched(text) : undefined
+    if (on !== undefined) {
+      if (on) found.push({ flag, name, text: '' })
     } else if (flag.takes.many) {
       for (const line of text.split('\n').filter((each) => each !== '')) {
         const value = flag.long === 'property' ? named(name, () => packedProperty(name, line)) : line
@@ -206,9 +225,14 @@ function fromEnvironment(program: Program, env: Environment): Occurrence[] {
 }
 
 function isOn(name: string, text: string): boolean {
+  const on = switched(text)
+  if (on === undefined) throw new UsageError(`${name} '${printable(text)}': expected 1 or 0`)
+  return on
+}
+
+function switched(text: string): boolean | undefined {
   if (/^(1|true|yes|on)$/i.test(text)) return true
-  if (/^(|0|false|no|off)$/i.test(text)) return false
-  throw new UsageError(`${name} '${printable(text)}': expected 1 or 0`)
+  return /^(|0|false|no|off)$/i.test(text) ? false : undefined
 }
 
 function named<T>(what: string, run: () => T): T {

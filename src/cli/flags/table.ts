@@ -40,9 +40,15 @@ export interface Given {
   userName?: string
   password?: string
   passwordFile?: string
+  passwordCommand?: string
   clientId?: string
   clientIdPrefix?: string
   keepAliveSeconds?: number
+  connectTimeoutSeconds?: number
+  /** Infinity: for ever. */
+  retryConnectSeconds?: number
+  reconnectDelaySeconds?: readonly [min: number, max: number]
+  maxReconnects?: number
   keepSession?: true
   /** Seconds, 0xffffffff for ever. */
   sessionExpiry?: number
@@ -78,6 +84,7 @@ export interface Given {
   willQos?: Qos
   willRetain?: true
   debug?: true
+  explain?: true
   quiet?: true
   qos?: Qos
   retain?: true
@@ -152,6 +159,8 @@ export interface Flag {
   short?: string
   /** Name of the value in help and manual; absent: the flag takes none. */
   value?: string
+  /** The value may be left out, and stands in the same word behind `=`. */
+  joined?: true
   /** Environment variable; default MQTT_ and the long name. Flags without a long name must have it. */
   env?: string | null
   group: keyof typeof GROUPS
@@ -186,6 +195,15 @@ export function on(field: Switch): Takes {
   }
 }
 
+/** A password from one place, which the last occurrence names. */
+export function setPassword(
+  given: Given,
+  from: Pick<Given, 'password' | 'passwordFile' | 'passwordCommand'>,
+): void {
+  for (const field of ['password', 'passwordFile', 'passwordCommand'] as const) delete given[field]
+  Object.assign(given, from)
+}
+
 /** Adds to a list. */
 export function list(field: 'topics' | 'filterOut' | 'unsubscribe', type: Type<string>): Takes {
   return {
@@ -206,6 +224,12 @@ export function envName({ env, long }: Flag): string | undefined {
 /** `-q, --qos` */
 export function spelling({ short, long }: Flag): string {
   return [short && `-${short}`, long && `--${long}`].filter(Boolean).join(', ')
+}
+
+/** The value as it follows the name in help and manual: ` SECONDS`, or `[=SECONDS]` where it may be left out. */
+export function valuePart({ value, joined }: Flag, mark: (name: string) => string = (name) => name): string {
+  if (value === undefined) return ''
+  return joined ? `[=${mark(value)}]` : ` ${mark(value)}`
 }
 
 /** The shortest spelling, as users type it. */

@@ -2,7 +2,7 @@
 
 import { UsageError } from '../../errors.js'
 import { SCHEMES } from '../../transport/index.js'
-import { didYouMean, FILTER, type Given, printable, type Type } from './table.js'
+import { didYouMean, FILTER, type Given, printable, setPassword, type Type } from './table.js'
 
 /**
  * `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]`. Sets host and port, and the rest as far as the URL has it. Throws
@@ -43,10 +43,7 @@ export function setUrl(given: Given, text: string, topicType: Type<string>): voi
     const credentials = authority.slice(0, at)
     const colon = credentials.indexOf(':')
     given.userName = decoded(colon < 0 ? credentials : credentials.slice(0, colon))
-    if (colon >= 0) {
-      given.password = decoded(credentials.slice(colon + 1))
-      delete given.passwordFile
-    }
+    if (colon >= 0) setPassword(given, { password: decoded(credentials.slice(colon + 1)) })
   }
   if (slash === '' || topic === undefined || topic === '') return // -t may give it
   const before = topicType === FILTER ? (given.topics ?? []) : [] // filters add up, of topics the last wins
