@@ -106,6 +106,8 @@ describe('in bash', { skip: findCommand('bash') === undefined ? 'bash is not on 
       },
       { program: 'mqtt-pub', words: ['-L', 'mqtt', ':', '//h', '--repeat-'], offers: ['--repeat-delay'] },
       { program: 'mqtt-pub', words: ['-t', ''], offers: [] },
+      { program: 'mqtt-pub', words: ['--retry-connect', '--repeat-'], offers: ['--repeat-delay'] },
+      { program: 'mqtt-pub', words: ['--retry-connect=5', '--repeat-'], offers: ['--repeat-delay'] },
     ],
     ({ program, words }) => `${program} ${words.join(' ')}_`,
     async (t, { program, words, offers }) => {

@@ -94,6 +94,8 @@ const COLUMNS = `
 const ADDED = new Set([
   ...['--options-file', '--profile', '--password-file', '--completion', '--ack-timeout', '--retry-interval'],
   ...['--no-local', '-W', '--ws-path', '--ws-header', '--tls-use-node-certs', '--key-passphrase-file'],
+  ...['--no-local', '-W', '--connect-timeout', '--retry-connect', '--reconnect-delay', '--max-reconnects'],
+  ...['--explain', '--password-command'],
 ])
 
 describe('options and programs (1.2, columns P, S and R)', { concurrency: 4 }, () => {

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { propertiesFor, propertyName } from '../../src/cli/flags/property.js'
-import { COMMANDS, envName, type Flag, type Program } from '../../src/cli/flags/table.js'
+import { COMMANDS, envName, type Flag, type Program, word } from '../../src/cli/flags/table.js'
 
 export function keyOf({ long, short }: Flag): string {
   return (long ?? short) as string
@@ -46,6 +46,12 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<string>>> = {
   keyform: fc.constantFrom('pem', 'PEM', 'engine'),
   message: text,
   'ack-timeout': number(0, 10_000),
+  'connect-timeout': fraction(1, 10_000),
+  'max-reconnects': number(0, 1_000),
+  'password-command': text,
+  'reconnect-delay': fc.tuple(fraction(1, 50), fraction(60, 100)).map((range) => range.join(',')),
+  // 1 is for ever in the environment, as for switches.
+  'retry-connect': fraction(2, 10_000),
   'retry-interval': number(0, 10_000),
   'password-file': path,
   port: number(0, 65_535),
@@ -102,6 +108,11 @@ export function wordsOf(flag: Flag, program: Program): fc.Arbitrary<string[]> {
   const arbitrary = key === 'topic' ? (program === 'mqtt-sub' ? filter : topic) : VALUES[key]
   if (arbitrary === undefined) throw new Error(`no values for ${key}: add some`)
   return arbitrary.map((each) => [each])
+}
+
+/** An option and what stands behind it, as words of a command line. */
+export function argvOf(flag: Flag, words: readonly string[]): string[] {
+  return flag.joined && words.length > 0 ? [`${word(flag)}=${words[0]}`] : [word(flag), ...words]
 }
 
 /** Options that say where to read others, or end the program at once: they are not alike everywhere. */

@@ -239,6 +239,7 @@ describe('the list of processes, once the program runs', { concurrency: 4, ...UN
   for (const [what, args] of [
     ['-P', ['-u', 'me', '-P', SECRET]],
     ['-P, overridden by --password-file', ['-u', 'me', '-P', SECRET, '--password-file', '/dev/null']],
+    ['--password-command', ['-u', 'me', '--password-command', `echo ${SECRET}`]],
     ['-L', ['-L', `mqtt://me:${SECRET}@{where}`]],
     ['--psk', ['--psk', Buffer.from(SECRET).toString('hex'), '--psk-identity', 'i', '--no-tls']],
     [

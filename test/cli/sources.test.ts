@@ -11,7 +11,7 @@ import { gather } from '../../src/cli/flags/sources.js'
 import { envName, type Flag, type Given, type Program, word } from '../../src/cli/flags/table.js'
 import { type Broker, broker } from '../broker/broker.js'
 import { temporaryFolder } from '../support/run.js'
-import { isOrdinary, keyOf, wordsOf } from './options.js'
+import { argvOf, isOrdinary, keyOf, wordsOf } from './options.js'
 import { cli, misuse, PROGRAMS, rows, type Told } from './support.js'
 
 interface Occurrence {
@@ -38,9 +38,6 @@ function optionSet(program: Program): fc.Arbitrary<Occurrence[]> {
   return fc.uniqueArray(one, { selector: group, minLength: 1, maxLength: 12 })
 }
 
-const argvOf = (set: readonly Occurrence[]): string[] =>
-  set.flatMap(({ flag, words }) => [word(flag), ...words])
-
 const fileOf = (set: readonly Occurrence[], blank: string, end: string): string =>
   set.map(({ flag, words }) => [word(flag), ...words].join(blank) + end).join('')
 
@@ -57,7 +54,12 @@ function envOf(set: readonly Occurrence[], yes: string): Record<string, string> 
 const NO_FILES = (): undefined => undefined
 
 const fromArgv = (program: Program, set: readonly Occurrence[]): Given =>
-  gather(program, argvOf(set), {}, NO_FILES)
+  gather(
+    program,
+    set.flatMap(({ flag, words }) => argvOf(flag, words)),
+    {},
+    NO_FILES,
+  )
 
 describe('a random set of options means the same', () => {
   for (const program of PROGRAMS) {
