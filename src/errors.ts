@@ -14,6 +14,8 @@ export type ErrorCode =
   | 'QOS_NOT_SUPPORTED'
   | 'PACKET_TOO_LARGE'
   | 'PAYLOAD_TOO_LARGE'
+  | 'PASSWORDS_DIFFER'
+  | 'WRONG_PASSWORD'
   | 'MALFORMED'
   | 'PROTOCOL'
   | 'REFUSED'
