@@ -8,7 +8,7 @@ import { type BuildOptions, build } from 'esbuild'
 import { manualPage } from './cli/flags/man.js'
 import type { Program } from './cli/flags/table.js'
 
-const PROGRAMS: readonly Program[] = ['mqtt-pub', 'mqtt-sub', 'mqtt-rr']
+const PROGRAMS: readonly Program[] = ['mqtt-pub', 'mqtt-sub', 'mqtt-rr', 'mqtt-passwd']
 
 const pages = PROGRAMS.map((program) => ({ path: `man/${program}.1`, text: manualPage(program) }))
 
@@ -33,7 +33,10 @@ async function bundle(options: BuildOptions): Promise<void> {
 
 await bundle({
   ...common,
-  entryPoints: Object.fromEntries(PROGRAMS.map((name) => [name, `src/cli/main-${name.slice(5)}.ts`])),
+  entryPoints: {
+    ...Object.fromEntries(PROGRAMS.map((name) => [name, `src/cli/main-${name.slice(5)}.ts`])),
+    'passwd-worker': 'src/passwd/worker.ts',
+  },
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
   format: 'cjs',

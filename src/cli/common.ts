@@ -31,15 +31,16 @@ export async function runProgram(
     if (given.completion !== undefined) {
       return await print(io, (await import('./flags/complete.js')).completion(program, given.completion))
     }
-    checkTogether(given, program)
+    if (program !== 'mqtt-passwd') checkTogether(given, program)
     check(given)
   } catch (error) {
     return error instanceof UsageError ? reporter.usage(error) : reporter.error(error)
   }
   // ps shows the arguments to everybody on the machine.
-  const { password, passwordFile, passwordCommand, psk, proxy, wsPath, wsHeaders, properties } = given
+  const { password, passwordFile, passwordCommand, psk, proxy, wsPath, wsHeaders, properties, passwd } = given
   const { authenticationData } = properties?.connect ?? {}
-  const secrets = [password, passwordFile, passwordCommand, psk, proxy, wsPath, wsHeaders, authenticationData]
+  const words = [password, passwordFile, passwordCommand, psk, proxy, wsPath, wsHeaders, authenticationData]
+  const secrets = [...words, passwd?.batch]
   if (secrets.some((each) => each !== undefined)) io.hideArguments(program)
   reporter.quiet = given.quiet ?? false
   try {
@@ -50,14 +51,17 @@ export async function runProgram(
   }
 }
 
-function print(io: Io, text: string): Promise<number> {
-  return new Promise((resolve) => {
-    io.write(Buffer.from(text), (error) => {
-      if (error === undefined || error.code === 'EPIPE') return resolve(EXIT.ok)
-      io.complain(`cannot write to standard output: ${error.message}`)
-      resolve(EXIT.failure)
-    })
-  })
+/** Prints to stdout; whoever closed it wanted no more. */
+export async function print(io: Io, text: string | Uint8Array): Promise<number> {
+  const error = await write(io, text)
+  if (error === undefined || error.code === 'EPIPE') return EXIT.ok
+  io.complain(`cannot write to standard output: ${error.message}`)
+  return EXIT.failure
+}
+
+/** Writes to stdout; resolves, with the error if there was one, once the kernel has the bytes. */
+export function write(io: Io, text: string | Uint8Array): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((resolve) => io.write(Buffer.from(text), resolve))
 }
 
 /** Waits for what has to be read before there is a connection, but no longer than -W allows. Throws TimeoutError. */

@@ -18,9 +18,13 @@ export const EXIT = {
   /** Misuse, unreadable files, and every failure to connect before MQTT begins. */
   failure: 1,
   protocol: 2,
+  /** Of mqtt-passwd: the two passwords that were typed are not the same. */
+  passwordsDiffer: 2,
   /** The proxy answered a code that nobody has defined. */
   proxyUnknown: 3,
   disconnected: 4,
+  /** Of mqtt-passwd --verify. */
+  wrongPassword: 4,
   lost: 7,
   tls: 8,
   payloadTooLarge: 9,
@@ -41,6 +45,8 @@ export function statusOf(error: unknown): number | undefined {
   if (error.code === 'QOS_NOT_SUPPORTED') return EXIT.qosNotSupported
   if (error.code === 'PACKET_TOO_LARGE') return EXIT.packetTooLarge
   if (error.code === 'PAYLOAD_TOO_LARGE') return EXIT.payloadTooLarge
+  if (error.code === 'PASSWORDS_DIFFER') return EXIT.passwordsDiffer
+  if (error.code === 'WRONG_PASSWORD') return EXIT.wrongPassword
   if (error instanceof UsageError) return EXIT.failure
   if (error instanceof TransportError) return statusOfTransport(error)
   if (error instanceof TimeoutError) return error.waitedFor === '-W' ? EXIT.timedOut : EXIT.keepAlive

@@ -11,7 +11,10 @@ const MAX_STDERR_BYTES = 1_048_576
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
 export interface Terminal {
-  /** Asks on stderr and reads a line without echo. Ctrl-C ends the process as ever. */
+  /**
+   * Asks on stderr and reads a line without echo; what is typed beyond the line answers the next call. Ctrl-C ends the
+   * process as ever.
+   */
   askSecret(prompt: string): Promise<string>
 }
 
@@ -21,6 +24,8 @@ export interface Io {
   readonly stdin: Readable
   /** Present where standard input is a terminal. */
   readonly terminal: Terminal | undefined
+  /** Standard error where it is a terminal, for what is drawn on it. */
+  readonly screen: NodeJS.WriteStream | undefined
   /** Whether diagnostics are coloured: on a terminal unless NO_COLOR says no, elsewhere only if FORCE_COLOR says so. */
   readonly colour: boolean
   /** Shows `name` as the title of this process in place of its arguments, which may hold a secret. */
@@ -33,6 +38,8 @@ export interface Io {
   onSignal(signals: readonly Signal[], handler: (signal: Signal) => void): void
   /** Ends this process as the signal would have done. */
   dieBy(signal: Signal): void
+  /** Whether a process of this host is alive. */
+  isRunning(pid: number): boolean
 }
 
 export function processIo(): Io {
@@ -54,6 +61,7 @@ export function processIo(): Io {
       const { stdin } = process
       return stdin.isTTY ? { askSecret: (prompt: string) => askSecret(stdin, stderr, prompt) } : undefined
     },
+    screen: stderr.isTTY ? stderr : undefined,
     colour: wantsColour(env, stderr.isTTY === true),
     hideArguments(name) {
       process.title = name
@@ -81,6 +89,14 @@ export function processIo(): Io {
     dieBy(signal) {
       process.kill(process.pid, signal)
     },
+    isRunning(pid) {
+      try {
+        process.kill(pid, 0)
+        return true
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code !== 'ESRCH' // the process of another user, otherwise
+      }
+    },
   }
 }
 
@@ -89,18 +105,26 @@ function askSecret(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prompt:
     let text = ''
     const finish = (): void => {
       stdin.removeListener('data', onData)
+      stdin.removeListener('end', onEnd)
       stdin.setRawMode(false)
       stdin.pause()
       stderr.write('\n')
     }
     const onData = (chunk: string): void => {
-      for (const character of chunk) {
+      for (const [at, character] of [...chunk].entries()) {
         switch (character) {
           case '\r':
           case '\n':
-          case '\u0004': // Ctrl-D
+          case '\u0004': {
+            // or Ctrl-D
             finish()
+            const ahead = [...chunk]
+              .slice(at + 1)
+              .join('')
+              .replace(character === '\r' ? /^\n/ : '', '')
+            if (ahead !== '') stdin.unshift(ahead)
             return resolve(text)
+          }
           case '\u0003': // Ctrl-C, which raw mode hands on as a character
             finish()
             process.kill(process.pid, 'SIGINT')
@@ -117,9 +141,15 @@ function askSecret(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prompt:
         }
       }
     }
+    const onEnd = (): void => {
+      finish()
+      resolve(text)
+    }
     stdin.setRawMode(true) // before the prompt: whoever answers it at once must not be echoed
     stdin.setEncoding('utf8')
     stdin.on('data', onData)
+    stdin.on('end', onEnd)
+    stdin.resume() // after an earlier question
     stderr.write(prompt)
   })
 }

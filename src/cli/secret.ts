@@ -53,7 +53,7 @@ async function readSecret(
   io: Io,
   reporter: Reporter,
 ): Promise<string> {
-  if (path !== '-') return firstLine(readFile(option, path, reporter))
+  if (path !== '-') return firstLine(readSecretFile(option, path, reporter)).toString()
   if (io.terminal !== undefined) return io.terminal.askSecret(prompt)
   const { source, passwordFile } = given
   const taken =
@@ -61,31 +61,35 @@ async function readSecret(
   if (taken) throw new UsageError(`${option} -: standard input is the source of messages already`)
   if (option !== '--password-file' && passwordFile === '-')
     throw new UsageError(`${option} -: standard input is the source of the password already`)
-  return firstLine(await untilLineEnd(io.stdin))
+  return firstLine(await readLines(io.stdin, 1)).toString()
 }
 
-function readFile(option: string, path: string, reporter: Reporter): string {
+/** The first line of what --password-file or the like names is the secret; a file that others can read is warned about. Throws UsageError. */
+export function readSecretFile(option: string, path: string, reporter: Reporter): Buffer {
   try {
     const { mode } = statSync(path)
     if ((mode & 0o077) !== 0) reporter.warn(`${option} '${path}' can be read by others: chmod 600 it`)
-    return readFileSync(path, 'utf8')
+    return readFileSync(path)
   } catch (error) {
     throw new UsageError(`${option} '${path}': ${reason(error)}`)
   }
 }
 
-/** No more than the first line has to be there: whoever writes it may keep the pipe open. */
-async function untilLineEnd(input: Readable): Promise<string> {
+/** No more than these lines have to be there: whoever writes them may keep the pipe open. */
+export async function readLines(input: Readable, count: number): Promise<Buffer> {
   const chunks: Buffer[] = []
+  let lines = 0
   for await (const chunk of input as AsyncIterable<Buffer>) {
     chunks.push(chunk)
-    if (chunk.includes(10) || chunks.length > MAX_CHUNKS) break
+    for (const byte of chunk) if (byte === 10) lines++
+    if (lines >= count || chunks.length > MAX_CHUNKS) break
   }
-  return Buffer.concat(chunks).toString()
+  return Buffer.concat(chunks)
 }
 
-function firstLine(text: string): string {
-  return /^[^\r\n]*/.exec(text)?.[0] ?? ''
+export function firstLine(bytes: Buffer): Buffer {
+  const end = bytes.findIndex((byte) => byte === 10 || byte === 13)
+  return end === -1 ? bytes : bytes.subarray(0, end)
 }
 
 /** Runs a command in the shell and takes the first line of its output. Errors never show what it printed. */
@@ -110,7 +114,7 @@ async function ask(command: string, signal: AbortSignal, quiet: boolean): Promis
     child.on('error', ({ message }) => reject(fail(`could not be run: ${message}`)))
     child.on('close', (code, killedBy) => {
       signal.removeEventListener('abort', stop)
-      const password = firstLine(Buffer.concat(chunks).toString())
+      const password = firstLine(Buffer.concat(chunks)).toString()
       if (code !== 0)
         return reject(fail(code === null ? `was ended by ${killedBy}` : `failed with status ${code}`))
       if (password === '') return reject(fail('printed no password'))

@@ -11,11 +11,11 @@ import { COMMANDS } from '../../src/cli/flags/table.js'
 import { cannot } from '../support/mosquitto.js'
 import { findCommand, start as startCommand } from '../support/processes.js'
 import { temporaryFolder } from '../support/run.js'
-import { cli, misuse, PROGRAMS, type Program, rows } from './support.js'
+import { ALL_PROGRAMS, type AnyProgram, cli, misuse, rows } from './support.js'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
-for (const program of PROGRAMS) {
+for (const program of ALL_PROGRAMS) {
   for (const shell of SHELLS) {
     test(`${program} --completion ${shell} prints a script that the shell accepts`, async (t) => {
       const { code, out, err } = await cli(t, program, ['--completion', shell])
@@ -35,7 +35,7 @@ for (const program of PROGRAMS) {
 }
 
 /** What bash offers for the last word. */
-async function offered(t: TestContext, program: Program, words: readonly string[]): Promise<string[]> {
+async function offered(t: TestContext, program: AnyProgram, words: readonly string[]): Promise<string[]> {
   const bash = findCommand('bash') as string
   const name = `_${program.replace('-', '_')}`
   const script = `${completion(program, 'bash')}
@@ -50,13 +50,13 @@ async function offered(t: TestContext, program: Program, words: readonly string[
 }
 
 interface OfferRow {
-  program: Program
+  program: AnyProgram
   words: readonly string[]
   offers: readonly string[]
 }
 
 describe('in bash', { skip: findCommand('bash') === undefined ? 'bash is not on PATH' : false }, () => {
-  for (const program of PROGRAMS) {
+  for (const program of ALL_PROGRAMS) {
     test(`${program}: all options`, async (t) => {
       assert.deepEqual(
         (await offered(t, program, ['-'])).toSorted(),
@@ -108,6 +108,13 @@ describe('in bash', { skip: findCommand('bash') === undefined ? 'bash is not on 
       { program: 'mqtt-pub', words: ['-t', ''], offers: [] },
       { program: 'mqtt-pub', words: ['--retry-connect', '--repeat-'], offers: ['--repeat-delay'] },
       { program: 'mqtt-pub', words: ['--retry-connect=5', '--repeat-'], offers: ['--repeat-delay'] },
+      {
+        program: 'mqtt-passwd',
+        words: ['-H', ''],
+        offers: ['sha512-pbkdf2', 'argon2id', 'sha512', 'bcrypt'],
+      },
+      { program: 'mqtt-passwd', words: ['-D', '--if'], offers: ['--if-changed'] },
+      { program: 'mqtt-passwd', words: ['--verify', '-'], offers: [] },
     ],
     ({ program, words }) => `${program} ${words.join(' ')}_`,
     async (t, { program, words, offers }) => {
@@ -120,6 +127,7 @@ describe('in bash', { skip: findCommand('bash') === undefined ? 'bash is not on 
     assert.deepEqual(await offered(t, 'mqtt-pub', ['-f', `${folder}/fi`]), [`${folder}/file`])
     assert.deepEqual(await offered(t, 'mqtt-pub', ['--capath', `${folder}/fi`]), [])
     assert.deepEqual(await offered(t, 'mqtt-pub', ['--capath', folder]), [folder])
+    assert.deepEqual(await offered(t, 'mqtt-passwd', ['-D', `${folder}/fi`]), [`${folder}/file`])
   })
   test('a script sourced as the manual says completes the program', async (t) => {
     const bash = findCommand('bash') as string
@@ -132,7 +140,7 @@ describe('in bash', { skip: findCommand('bash') === undefined ? 'bash is not on 
 })
 
 /** What fish offers for the last word. */
-async function offeredByFish(t: TestContext, program: Program, line: string): Promise<string[]> {
+async function offeredByFish(t: TestContext, program: AnyProgram, line: string): Promise<string[]> {
   const folder = temporaryFolder(t) // fish makes its folders in a home that is not there
   const file = join(folder, 'script.fish')
   writeFileSync(file, completion(program, 'fish'))
@@ -162,7 +170,7 @@ until [[ -f $1/offers ]] && grep -q '^END' $1/offers; do zpty -r -t z line; done
 zpty -d z
 cat $1/offers`
 
-async function offeredByZsh(t: TestContext, program: Program, line: string): Promise<string[]> {
+async function offeredByZsh(t: TestContext, program: AnyProgram, line: string): Promise<string[]> {
   const folder = temporaryFolder(t)
   writeFileSync(join(folder, `_${program}`), completion(program, 'zsh'))
   const { status, stdout, stderr } = await startCommand(t, findCommand('zsh') as string, [
@@ -183,7 +191,7 @@ for (const [shell, ask] of [
   ['fish', offeredByFish],
   ['zsh', offeredByZsh],
 ] as const) {
-  rows<{ program: Program; line: string; offers: readonly string[] }>(
+  rows<{ program: AnyProgram; line: string; offers: readonly string[] }>(
     `in ${shell}`,
     [
       {

@@ -8,9 +8,10 @@ import { FLAGS, flagsOf } from '../../src/cli/flags/index.js'
 import { manualPage, STATUSES } from '../../src/cli/flags/man.js'
 import { envName, GROUPS, spelling } from '../../src/cli/flags/table.js'
 import { findCommand, start as startCommand } from '../support/processes.js'
-import { cli, PROGRAMS, type Program } from './support.js'
+import { ALL_PROGRAMS, type AnyProgram, cli } from './support.js'
 
-const page = (program: Program): string => fileURLToPath(new URL(`../../man/${program}.1`, import.meta.url))
+const page = (program: AnyProgram): string =>
+  fileURLToPath(new URL(`../../man/${program}.1`, import.meta.url))
 
 for (const flag of FLAGS) {
   test(`${spelling(flag)} (${flag.on.join(', ')}) is described`, () => {
@@ -31,7 +32,7 @@ for (const flag of FLAGS) {
 }
 
 describe('per program', () => {
-  for (const program of PROGRAMS) {
+  for (const program of ALL_PROGRAMS) {
     const flags = flagsOf(program)
     const names = flags.flatMap(({ long, short }) => [
       ...(short === undefined ? [] : [`-${short}`]),

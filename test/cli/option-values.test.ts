@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { gather } from '../../src/cli/flags/sources.js'
-import type { Given, Program } from '../../src/cli/flags/table.js'
+import type { Given } from '../../src/cli/flags/table.js'
 import { UsageError } from '../../src/errors.js'
 import { temporaryFolder } from '../support/run.js'
-import { cli, misuse, PROGRAMS, rows, WORK } from './support.js'
+import { cli, misuse, PROGRAMS, type Program, rows, WORK } from './support.js'
 
 const given = (program: Program, words: readonly string[]): Given =>
   gather(program, words, {}, () => undefined)

@@ -1,4 +1,4 @@
-// What the tests of the command line share: the three programs as processes, rows of the contract run a few at a time,
+// What the tests of the command line share: the programs as processes, rows of the contract run a few at a time,
 // and a broker that only notes what a program says to it.
 
 import assert from 'node:assert/strict'
@@ -10,16 +10,19 @@ import { script } from '../broker/script.js'
 import { type Seen, Wire } from '../broker/wire.js'
 import * as run from '../support/run.js'
 
+/** A program that talks to a broker. */
 export type Program = 'mqtt-pub' | 'mqtt-sub' | 'mqtt-rr'
+export type AnyProgram = Program | 'mqtt-passwd'
 export type Told = run.Told
 export const PROGRAMS: readonly Program[] = ['mqtt-pub', 'mqtt-sub', 'mqtt-rr']
+export const ALL_PROGRAMS: readonly AnyProgram[] = [...PROGRAMS, 'mqtt-passwd']
 
 /** A home without options files, so that nobody's own are read. */
 const HOMELESS = { HOME: '/nonexistent' }
 
 export function start(
   t: TestContext,
-  program: Program,
+  program: AnyProgram,
   args: run.Args,
   options: run.CliOptions = {},
 ): run.Running {
@@ -29,7 +32,7 @@ export function start(
 
 export async function cli(
   t: TestContext,
-  program: Program,
+  program: AnyProgram,
   args: run.Args,
   options: run.CliOptions = {},
 ): Promise<run.Told> {
@@ -65,7 +68,7 @@ export function rows<R>(
 /** Runs a program that has to find its own command line wrong, with a message that matches all of `patterns`. */
 export async function misuse(
   t: TestContext,
-  program: Program,
+  program: AnyProgram,
   args: run.Args,
   patterns: readonly (RegExp | string)[],
   options: run.CliOptions = {},

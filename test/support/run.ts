@@ -181,6 +181,7 @@ export async function inProcess(program: Program, args: Args): Promise<Told> {
       throw new Error('standard input was touched')
     },
     terminal: undefined,
+    screen: undefined,
     colour: false,
     hideArguments() {},
     write(bytes, done) {
@@ -192,6 +193,7 @@ export async function inProcess(program: Program, args: Args): Promise<Told> {
     },
     onSignal() {},
     dieBy() {},
+    isRunning: () => true,
   })
   return { code, out, err }
 }

@@ -1,6 +1,7 @@
 // Completion scripts for shells, printed from the flag table.
 
 import { flagsOf } from './index.js'
+import { takesWords } from './parse.js'
 import { propertiesFor, propertyName } from './property.js'
 import { COMMANDS, type Command, type Flag, type Program, type Shell } from './table.js'
 
@@ -19,6 +20,7 @@ function propertyNames(command: Command): string[] {
 function bash(program: Program): string {
   const flags = flagsOf(program)
   const name = `_${program.replace('-', '_')}`
+  const takesProperties = flags.some(({ long }) => long === 'property')
   const withValue = flags.filter(({ value, joined, long }) => value && !joined && long !== 'property')
   const cases = withValue.flatMap((flag) => {
     const { choices, path } = flag.takes.type ?? {}
@@ -30,6 +32,18 @@ function bash(program: Program): string {
   const commands = COMMANDS.map((command) => {
     return `    '-D 2 ${command}') COMPREPLY=($(compgen -W '${propertyNames(command).join(' ')}' -- "$cur")) ;;`
   })
+  const skipProperty = `    -D | --property)
+      option=-D values=3
+      [[ \${COMP_WORDS[at+2]} == user-property ]] && values=4 ;;
+`
+  const atProperty = `  [[ $option == -D ]] && option="-D $((COMP_CWORD - at))"
+  [[ $option == '-D 2' ]] && option="-D 2 \${COMP_WORDS[at+1]}"
+`
+  const propertyCases = [
+    `    '-D 1') COMPREPLY=($(compgen -W '${COMMANDS.join(' ')}' -- "$cur")) ;;`,
+    ...commands,
+  ]
+  const files = `    [[ $cur == -* ]] || COMPREPLY=($(compgen -f -- "$cur"))\n`
   // From the left, because a value may look like an option: at which option are we, and at which of its values?
   return `# bash completion for ${program}: source <(${program} --completion bash)
 ${name}() {
@@ -38,24 +52,17 @@ ${name}() {
   while ((at < COMP_CWORD)); do
     option=\${COMP_WORDS[at]} values=0
     case $option in
-    -D | --property)
-      option=-D values=3
-      [[ \${COMP_WORDS[at+2]} == user-property ]] && values=4 ;;
-    ${withValue.flatMap(names).join(' | ')}) values=1 ;;
+${takesProperties ? skipProperty : ''}    ${withValue.flatMap(names).join(' | ')}) values=1 ;;
     esac
     ((at + values >= COMP_CWORD)) && break
     ((at += values + 1))
   done
   if ((at >= COMP_CWORD)); then
     COMPREPLY=($(compgen -W '${flags.flatMap(names).join(' ')}' -- "$cur"))
-    return
+${takesWords(program) ? files : ''}    return
   fi
-  [[ $option == -D ]] && option="-D $((COMP_CWORD - at))"
-  [[ $option == '-D 2' ]] && option="-D 2 \${COMP_WORDS[at+1]}"
-  case $option in
-    '-D 1') COMPREPLY=($(compgen -W '${COMMANDS.join(' ')}' -- "$cur")) ;;
-${commands.join('\n')}
-${cases.join('\n')}
+${takesProperties ? atProperty : ''}  case $option in
+${[...(takesProperties ? propertyCases : []), ...cases].join('\n')}
   esac
 }
 complete -o filenames -F ${name} ${program}
@@ -89,7 +96,7 @@ function zsh(program: Program): string {
   return `#compdef ${program}
 # zsh completion for ${program}: put it into a folder of $fpath under the name _${program}
 _arguments -S \\
-${rows.join(' \\\n')}
+${[...rows, ...(takesWords(program) ? ["  '*:file:_files'"] : [])].join(' \\\n')}
 `
 }
 
@@ -114,8 +121,7 @@ function fish(program: Program): string {
     return `complete -c ${program} -n ${quoted(behind)} -a ${quoted(propertyNames(command).join(' '))}`
   })
   return `# fish completion for ${program}: ${program} --completion fish | source
-complete -c ${program} -f
-${[...lines, ...second].join('\n')}
+${[...(takesWords(program) ? [] : [`complete -c ${program} -f`]), ...lines, ...second].join('\n')}
 `
 }
 

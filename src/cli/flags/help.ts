@@ -11,6 +11,23 @@ const USAGE: Record<Program, string> = {
     'Subscribe to topics of an MQTT broker and print the messages.\n\nUsage: $0 -t FILTER [options]',
   'mqtt-rr':
     'Publish a request and print the response.\n\nUsage: $0 -t TOPIC [-e TOPIC] {-m TEXT | -n | -f FILE | -s} [options]',
+  'mqtt-passwd': [
+    'Make and change password files of MQTT brokers.\n',
+    'Usage: $0 [options] FILE USER',
+    '       $0 -b [options] FILE USER PASSWORD',
+    '       $0 {-U | --list | --verify USER | --import KIND} [options] FILE',
+  ].join('\n'),
+}
+
+/** What stands behind the options. */
+const MORE: Partial<Record<Program, string>> = {
+  'mqtt-passwd': [
+    'Which broker takes which scheme:',
+    '  sha512-pbkdf2  mosquitto 1.6 and later',
+    '  argon2id       mosquitto 2.1 and later',
+    '  sha512         mosquitto before 1.6, VerneMQ',
+    '  bcrypt         NATS, EMQX, mosquitto-go-auth, htpasswd; not mosquitto itself\n\n',
+  ].join('\n'),
 }
 
 export async function helpText(program: Program): Promise<string> {
@@ -21,7 +38,7 @@ export async function helpText(program: Program): Promise<string> {
     .help(false)
     .version(false)
     .wrap(null)
-    .epilogue(`The manual page has more: man ${program}`)
+    .epilogue(`${MORE[program] ?? ''}The manual page has more: man ${program}`)
   for (const [group, title] of Object.entries(GROUPS)) {
     for (const flag of flags.filter((each) => each.group === group)) {
       const { long, short, brief } = flag

@@ -4,11 +4,13 @@ import { CONNECTION_FLAGS } from './connection.js'
 import { CREDENTIAL_FLAGS } from './credentials.js'
 import { MESSAGE_FLAGS } from './message.js'
 import { OUTPUT_FLAGS } from './output.js'
+import { PASSWD_FLAGS } from './passwd.js'
 import { RECONNECT_FLAGS } from './reconnect.js'
 import type { Flag, Program } from './table.js'
 import { TLS_FLAGS } from './tls.js'
 
 export const FLAGS: readonly Flag[] = [
+  ...PASSWD_FLAGS,
   ...MESSAGE_FLAGS,
   ...OUTPUT_FLAGS,
   ...CREDENTIAL_FLAGS,

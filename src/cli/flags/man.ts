@@ -1,6 +1,7 @@
 // The manual pages, printed from the flag table. Everything else that they say stands here.
 
 import { flagsOf } from './index.js'
+import { PASSWD_PAGE } from './man-passwd.js'
 import { propertiesFor, propertyName } from './property.js'
 import { COMMANDS, envName, type Flag, GROUPS, type Program, spelling, valuePart } from './table.js'
 
@@ -9,11 +10,13 @@ interface Section {
   paragraphs: (program: string) => readonly string[]
 }
 
-interface Page {
+export interface Page {
   brief: string
   synopsis: string
   description: readonly string[]
   sections: readonly Section[]
+  /** From the program that it stands in for; default: those of the clients. */
+  differences?: string
   examples: readonly { text: string; command: string }[]
 }
 
@@ -25,16 +28,16 @@ export const STATUSES: readonly (readonly [string, string])[] = [
   ],
   [
     '1',
-    'Wrong options, unreadable files, or no connection: unknown host, refused, unreachable. Before MQTT 5 also CONNACK 1, protocol version not supported.',
+    'Wrong options, unreadable files, a password file that cannot be changed, or no connection: unknown host, refused, unreachable. Before MQTT 5 also CONNACK 1, protocol version not supported.',
   ],
   [
     '2',
-    'The broker sent a packet that is illegal at that moment. Before MQTT 5 also CONNACK 2, identifier rejected.',
+    'The broker sent a packet that is illegal at that moment. Before MQTT 5 also CONNACK 2, identifier rejected. Of mqtt-passwd: the two passwords that were typed differ.',
   ],
   ['3', 'Before MQTT 5: CONNACK 3, server unavailable. Also a proxy that answered an undefined code.'],
   [
     '4',
-    'The broker ended the connection by a DISCONNECT that is no refusal, with work outstanding; or the proxy could not reach it. Before MQTT 5 also CONNACK 4, bad user name or password.',
+    'The broker ended the connection by a DISCONNECT that is no refusal, with work outstanding; or the proxy could not reach it. Before MQTT 5 also CONNACK 4, bad user name or password. Of mqtt-passwd --verify: wrong password or unknown user.',
   ],
   ['5', 'Before MQTT 5: CONNACK 5, not authorized.'],
   ['7', 'The connection was lost with work outstanding, or messages are not confirmed.'],
@@ -120,11 +123,8 @@ const COMPLETION_SECTION = {
   ],
 }
 
-const DIFFERENCES = {
-  title: 'DIFFERENCES FROM MOSQUITTO',
-  paragraphs: (program: string) => [
-    `Command lines of ${program.replace('mqtt-', 'mosquitto_')} 2.1 work unchanged. Different on purpose: --help and --version exit with 0; numbers have to be numbers; a missing file of -o is an error; -d writes to standard error; what the broker refuses gives a non-zero status; TLS options always turn TLS on, a failure of TLS is always 8, and --insecure skips the whole check; -L decodes percent signs, takes IPv6 addresses and knows ports 80 and 443 for ws and wss; malformed packets end the program instead of an endless reconnect.`,
-  ],
+function clientDifferences(program: Program): string {
+  return `Command lines of ${program.replace('mqtt-', 'mosquitto_')} 2.1 work unchanged. Different on purpose: --help and --version exit with 0; numbers have to be numbers; a missing file of -o is an error; -d writes to standard error; what the broker refuses gives a non-zero status; TLS options always turn TLS on, a failure of TLS is always 8, and --insecure skips the whole check; -L decodes percent signs, takes IPv6 addresses and knows ports 80 and 443 for ws and wss; malformed packets end the program instead of an endless reconnect.`
 }
 
 const PAGES: Record<Program, Page> = {
@@ -226,11 +226,14 @@ const PAGES: Record<Program, Page> = {
       { text: 'See how long it takes:', command: 'mqtt-rr -t lamp/get -e lamp/state -m state --latency' },
     ],
   },
+  'mqtt-passwd': PASSWD_PAGE,
 }
 
 export function manualPage(program: Program): string {
   const page = PAGES[program]
-  const sections = [...page.sections, OPTIONS_FILES, PROPERTIES_SECTION, COMPLETION_SECTION]
+  const isClient = program !== 'mqtt-passwd'
+  const forClients = isClient ? [OPTIONS_FILES, PROPERTIES_SECTION] : []
+  const sections = [...page.sections, ...forClients, COMPLETION_SECTION]
   const others = Object.keys(PAGES).filter((name) => name !== program)
   const lines = [
     '.\\" Printed from the flag tables by npm run build: change those.',
@@ -253,14 +256,19 @@ export function manualPage(program: Program): string {
     lines.push(`.SH ${section.title}`, ...paragraphs(section.paragraphs(program)))
   lines.push('.SH EXIT STATUS', 'The same for all programs.')
   for (const [status, text] of STATUSES) lines.push('.TP', `.B ${status}`, escaped(text))
-  lines.push('.SH ENVIRONMENT', 'Options can be set in the environment; switches with 1 or 0.')
-  lines.push('Options that may be repeated take one value on each line.')
+  lines.push('.SH ENVIRONMENT')
+  if (isClient) {
+    lines.push('Options can be set in the environment; switches with 1 or 0.')
+    lines.push('Options that may be repeated take one value on each line.')
+  }
   for (const flag of flagsOf(program)) {
     const name = envName(flag)
     if (name !== undefined) lines.push('.TP', `.B ${name}`, escaped(spelling(flag)))
   }
-  for (const [name, text] of OTHER_VARIABLES) lines.push('.TP', `.B ${name}`, escaped(text))
-  lines.push(`.SH ${DIFFERENCES.title}`, ...paragraphs(DIFFERENCES.paragraphs(program)), '.SH EXAMPLES')
+  const variables = OTHER_VARIABLES.filter(([name]) => isClient || name.endsWith('_COLOR'))
+  for (const [name, text] of variables) lines.push('.TP', `.B ${name}`, escaped(text))
+  const differences = page.differences ?? clientDifferences(program)
+  lines.push('.SH DIFFERENCES FROM MOSQUITTO', ...paragraphs([differences]), '.SH EXAMPLES')
   for (const { text, command } of page.examples) {
     lines.push('.PP', escaped(text), '.PP', '.EX', ...command.split('\n').map(escaped), '.EE')
   }

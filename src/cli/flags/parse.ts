@@ -60,7 +60,7 @@ export function lex(program: Program, words: readonly string[]): (Occurrence | U
   const taken = new Map<string, number>()
   for (let at = 0; at < packed.length; at++) {
     const { flag, name, joined = '' } = option(packed[at] as string, rows)
-    if (flag === undefined) return [...found, unknown(name, [...rows.keys()])]
+    if (flag === undefined) return [...found, ...behindOptions(program, packed.slice(at), rows)]
     if (!takesNextWord(flag)) {
       found.push({ flag, name, text: joined })
       continue
@@ -87,6 +87,41 @@ export function option(
 
 function takesNextWord({ value, joined }: Flag): boolean {
   return value !== undefined && !joined
+}
+
+/** A word that is no option, for the program that takes such: noted like one. */
+const WORD: Flag = {
+  env: null,
+  group: 'general',
+  on: ['mqtt-passwd'],
+  brief: '',
+  detail: '',
+  takes: {
+    set: (given, text) => {
+      given.words = [...(given.words ?? []), text]
+    },
+  },
+}
+
+/** Whether words that are no options may stand behind them. */
+export function takesWords(program: Program): boolean {
+  return WORD.on.includes(program)
+}
+
+/** What the first word that is no option, and all behind it, mean. */
+function behindOptions(
+  program: Program,
+  words: readonly string[],
+  rows: ReadonlyMap<string, Flag>,
+): (Occurrence | UsageError)[] {
+  const [first = '', ...others] = words
+  const wrong = (): UsageError => unknown(first, [...rows.keys()])
+  if (!takesWords(program)) return [wrong()]
+  // Behind FILE everything is taken as it is: users and passwords may begin with a minus sign.
+  if (first.startsWith('-') && first !== '-' && first !== '--') {
+    return [new UsageError(`${wrong().message}; a file of that name needs ./ in front`)]
+  }
+  return (first === '--' ? others : words).map((text) => ({ flag: WORD, name: text, text }))
 }
 
 /** The three or four words behind each -D as one, which is what the rest can handle. */
@@ -125,7 +160,7 @@ export function note(given: Given, { flag, text }: Occurrence): void {
 }
 
 /** What follows these in the same word is a secret that must not be repeated. */
-const SECRET = /^(--(?:pw|password-command|psk|proxy|url|property|ws-header|ws-path)=|-[PLD])./s
+const SECRET = /^(--(?:pw|password|password-command|psk|proxy|url|property|ws-header|ws-path)=|-[PLD])./s
 
 /** A word that is no option of this program. */
 export function unknown(typed: string, names: readonly string[]): UsageError {

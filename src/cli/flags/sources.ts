@@ -15,7 +15,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export type Origins = Map<string, Set<string>>
 
 /**
- * All options of a run. `--help`, `--version` and `--completion` on the command line are answered before any file is
+ * All options of a run; of mqtt-passwd those of the command line alone. `--help`, `--version` and `--completion` on the command line are answered before any file is
  * looked at. Throws UsageError naming file and line, variable, or option.
  */
 export function gather(
@@ -26,6 +26,7 @@ export function gather(
   origins: Origins = new Map(),
 ): Given {
   const fromWords = lex(program, words)
+  if (program === 'mqtt-passwd') return noteAll({}, fromWords)
   const early = whereToRead(fromWords)
   if (isAnswer(early)) return early
 

@@ -9,8 +9,9 @@ import {
   topicFault,
   type Version,
 } from '../../packet/index.js'
+import type { Format, ImportKind, SchemeName } from '../../passwd/index.js'
 
-export type Program = 'mqtt-pub' | 'mqtt-sub' | 'mqtt-rr'
+export type Program = 'mqtt-pub' | 'mqtt-sub' | 'mqtt-rr' | 'mqtt-passwd'
 
 /** Where the payload comes from. */
 export type Source =
@@ -117,6 +118,27 @@ export interface Given {
   completion?: Shell
   help?: true
   showVersion?: true
+  /** What stands behind the options, where a program takes such words. */
+  words?: string[]
+  passwd?: GivenPasswd
+}
+
+/** The options of mqtt-passwd alone. */
+export interface GivenPasswd {
+  batch?: true
+  create?: true
+  delete?: true
+  hashPlain?: true
+  verify?: string
+  list?: true
+  import?: ImportKind
+  generate?: true
+  ifChanged?: true
+  hash?: SchemeName
+  iterations?: number
+  cost?: number
+  format?: Format
+  lockTimeoutSeconds?: number
 }
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
@@ -130,6 +152,10 @@ export const GROUPS = {
   session: 'Session and delivery',
   tls: 'TLS',
   will: 'Will',
+  mode: 'What to do',
+  password: 'Where the password comes from',
+  hash: 'Hashes and formats',
+  file: 'The file',
   general: 'General',
 } as const
 
@@ -172,7 +198,9 @@ export interface Flag {
   takes: Takes
 }
 
+/** The programs that talk to a broker. */
 export const ALL: readonly Program[] = ['mqtt-pub', 'mqtt-sub', 'mqtt-rr']
+export const EVERY: readonly Program[] = [...ALL, 'mqtt-passwd']
 
 /** Sets one field; the last occurrence wins. */
 export function value<K extends keyof Given>(field: K, type: Type<Given[K]>): Takes {
