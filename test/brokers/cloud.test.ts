@@ -9,6 +9,7 @@ import { delimiter, join } from 'node:path'
 import { before, describe, type TestContext, test } from 'node:test'
 import { createServer } from 'node:tls'
 import { fileURLToPath } from 'node:url'
+import { broker } from '../broker/broker.js'
 import { type Certificates, makeCertificates } from '../support/certificates.js'
 import { type Mosquitto, needs, startMosquitto } from '../support/mosquitto.js'
 import {
@@ -133,6 +134,51 @@ describe('recipes of README', { concurrency: 2, ...options }, () => {
     const env = { SSL_CERT_FILE: pem.ca.cert }
     const out = await runRecipe(t, recipe('emqxsl.com'), mosquitto, { port: mosquitto.port, folder, env })
     assert.equal(out, 'house/t 21.5\n')
+  })
+
+  test('Azure IoT Hub: TLS, the user name of the device, and a token from a command at every connect', async (t) => {
+    const folder = temporaryFolder(t)
+    // A new token each time: one that is shown again has expired.
+    const token =
+      '#!/bin/sh\necho token >> "$HOME/tokens"\necho "SharedAccessSignature $* $(wc -l < "$HOME/tokens")"\n'
+    writeFileSync(join(folder, 'sas-token'), token, { mode: 0o755 })
+    const hub = await broker(t, {
+      on: ({ name }, { nth, socket }) => {
+        if (name !== 'PUBLISH' || nth > 1) return false
+        socket.destroy()
+        return true
+      },
+    })
+    const pair = { cert: readFileSync(pem.server.cert), key: readFileSync(pem.server.key) }
+    const port = await listen(
+      t,
+      createServer(pair, (socket) => {
+        const onward = connect(hub.port, '127.0.0.1').on('error', () => {})
+        onward.on('close', () => socket.destroy())
+        socket
+          .on('error', () => {})
+          .pipe(onward)
+          .pipe(socket)
+      }),
+    )
+    const line = README.split('\n').find((each) => each.includes('azure-devices.net')) ?? ''
+    const pub = `printf 21.5 | ${line.replace('-m 21.5', '-l')} -h localhost -p ${port} --cafile ${pem.ca.cert}`
+    const set = [`HOME=${folder}`, `PATH=${folder}:${BIN}${delimiter}${process.env.PATH}`]
+    const { status, stderr } = await start(t, '/usr/bin/env', [...set, 'sh', '-c', pub]).ended
+    assert.equal(status, 0, stderr)
+    assert.deepEqual(
+      hub.seen
+        .filter(({ name }) => name === 'CONNECT')
+        .map(({ facts }) => [facts.id, facts.user, facts.password]),
+      [1, 2].map((nth) => {
+        const user = 'myhub.azure-devices.net/mydevice/?api-version=2021-04-12'
+        return ['mydevice', user, `SharedAccessSignature myhub mydevice ${nth}`]
+      }),
+    )
+    assert.deepEqual(
+      hub.messages.map(({ facts }) => [facts.topic, String(facts.payload)]),
+      Array(2).fill(['devices/mydevice/messages/events/', '21.5']),
+    )
   })
 
   for (const [name, topic, says] of [
