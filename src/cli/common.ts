@@ -3,7 +3,7 @@
 import { Alarm, type Client, type ClientOptions, connect, type Note, now } from '../client/index.js'
 import { TimeoutError, UsageError } from '../errors.js'
 import { type Packet, reasonText, type Version } from '../packet/index.js'
-import { EXIT, Reporter } from './exit.js'
+import { EXIT, palette, Reporter } from './exit.js'
 import { gather, type Origins } from './flags/sources.js'
 import type { Given, Program } from './flags/table.js'
 import type { Io } from './io.js'
@@ -21,7 +21,7 @@ export async function runProgram(
   check: (given: Given) => void,
   body: (given: Given, reporter: Reporter) => Promise<number>,
 ): Promise<number> {
-  const reporter = new Reporter(program, io)
+  const reporter = new Reporter(program, io, await palette(io))
   const origins: Origins = new Map()
   let given: Given
   try {

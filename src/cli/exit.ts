@@ -1,6 +1,5 @@
 // Errors to one line on stderr and a fixed exit status. The statuses are those of mosquitto 2.1.
 
-import { Chalk } from 'chalk'
 import {
   ClosedError,
   MalformedError,
@@ -79,17 +78,28 @@ function statusOfTransport({ step, detail }: TransportError): number {
   }
 }
 
+/** How diagnostics are coloured. */
+export type Palette = Record<'red' | 'yellow' | 'cyan' | 'green', (text: string) => string>
+
+const same = (text: string): string => text
+const PLAIN: Palette = { red: same, yellow: same, cyan: same, green: same }
+
+/** The colours for diagnostics: in a pipe there are none, and nothing is loaded for them. */
+export async function palette({ colour }: Io): Promise<Palette> {
+  return colour ? new (await import('chalk')).Chalk({ level: 1 }) : PLAIN
+}
+
 /** Speaks to the user on stderr, one line at a time. */
 export class Reporter {
   readonly #program: string
   readonly #io: Io
-  readonly #chalk: InstanceType<typeof Chalk>
+  readonly #palette: Palette
   quiet = false
 
-  constructor(program: string, io: Io) {
+  constructor(program: string, io: Io, colours: Palette) {
     this.#program = program
     this.#io = io
-    this.#chalk = new Chalk({ level: io.colour ? 1 : 0 })
+    this.#palette = colours
   }
 
   /** Something failed. Returns its exit status; the line is left out under --quiet. */
@@ -101,19 +111,19 @@ export class Reporter {
       this.#io.complain(`${this.#program}: this is a bug in ${this.#program}: ${text}`)
       return EXIT.failure
     }
-    if (!this.quiet) this.#say(this.#chalk.red('error:'), (error as MqttError).message)
+    if (!this.quiet) this.#say(this.#palette.red('error:'), (error as MqttError).message)
     return status
   }
 
   /** An error in the command line, which --quiet does not silence. */
   usage(error: UsageError): number {
-    this.#say(this.#chalk.red('error:'), error.message)
+    this.#say(this.#palette.red('error:'), error.message)
     this.#io.complain(`Try '${this.#program} --help'.`)
     return EXIT.failure
   }
 
   warn(text: string): void {
-    if (!this.quiet) this.#say(this.#chalk.yellow('warning:'), text)
+    if (!this.quiet) this.#say(this.#palette.yellow('warning:'), text)
   }
 
   note(text: string): void {
@@ -122,7 +132,7 @@ export class Reporter {
 
   /** A line of -d. */
   trace(direction: 'sent' | 'received', text: string): void {
-    const paint = direction === 'sent' ? this.#chalk.cyan : this.#chalk.green
+    const paint = direction === 'sent' ? this.#palette.cyan : this.#palette.green
     this.#io.complain(paint(oneLine(text)))
   }
 

@@ -9,13 +9,14 @@ export interface Moment {
 export type Clock = () => Moment
 
 const STARTED_MS = Date.now()
-let shiftMs = performance.timeOrigin - STARTED_MS
+let shiftMs: number | undefined
 
 /**
  * The steady clock gives what Date lacks below the millisecond; Date says which millisecond it is, so that a clock
  * that was set while we ran is followed.
  */
 export function wallClock(): Moment {
+  shiftMs ??= performance.timeOrigin - STARTED_MS
   const wallMs = Date.now() - STARTED_MS
   const steadyMs = performance.now() + shiftMs
   const elapsedMs = Math.min(Math.max(steadyMs, wallMs), wallMs + 0.999_999)

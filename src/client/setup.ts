@@ -1,6 +1,5 @@
 // From the options of a client to what the layers below take.
 
-import { randomBytes } from 'node:crypto'
 import { TransportError } from '../errors.js'
 import { NONE } from '../packet/index.js'
 import type { SessionOptions } from '../session/index.js'
@@ -83,7 +82,8 @@ export async function freshPassword(
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
-/** 23 characters, which every server takes: `mosq-` and 18 random letters and digits. */
+/** 23 characters, which every server takes: `mosq-` and 18 random letters and digits. It is a name and no secret. */
 function randomClientId(): string {
-  return `mosq-${Array.from(randomBytes(18), (byte) => LETTERS[byte % LETTERS.length]).join('')}`
+  const letter = (): string => LETTERS[Math.floor(Math.random() * LETTERS.length)] as string
+  return `mosq-${Array.from({ length: 18 }, letter).join('')}`
 }
