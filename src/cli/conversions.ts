@@ -3,9 +3,10 @@
 import type { Message } from '../client/index.js'
 import { formatFloat } from './float.js'
 import { formatHex } from './hex.js'
-import { pushJson } from './json.js'
+import { putJson } from './json.js'
 import { ReprintError } from './json-reprint.js'
 import { type Clock, civil, digits } from './moment.js'
+import type { Out } from './out.js'
 
 /** What stands between % and the letter. */
 export interface Spec {
@@ -24,9 +25,9 @@ export interface Tools {
   complain: (text: string) => void
 }
 
-/** Always the same text, text of a message, or bytes of it pushed onto `out`. */
-export type Piece = string | ((message: Message) => string) | { push: Push }
-export type Push = (message: Message, out: Uint8Array[]) => void
+/** Always the same text, text of a message, or what puts bytes of it into `out`. */
+export type Piece = string | ((message: Message) => string) | { put: Put }
+export type Put = (message: Message, out: Out) => void
 
 type Value<T> = (message: Message) => T | undefined
 
@@ -36,8 +37,8 @@ export const CONVERSIONS: Readonly<Record<string, (spec: Spec, tools: Tools) => 
   A: (spec) => numeric(({ properties }) => properties.topicAlias, spec),
   C: (spec) => textual(({ properties }) => properties.contentType, spec),
   D: () => ({
-    push: ({ properties: { correlationData } }, out) => {
-      if (correlationData !== undefined) pushSome(correlationData, out)
+    put: ({ properties: { correlationData } }, out) => {
+      if (correlationData !== undefined) out.bytes(correlationData)
     },
   }),
   d: (spec, tools) => float(8, 'an 8-byte float', (payload) => payload.readDoubleLE(), spec, tools),
@@ -54,7 +55,7 @@ export const CONVERSIONS: Readonly<Record<string, (spec: Spec, tools: Tools) => 
   l: (spec) => numeric(({ payload }) => payload.length, spec),
   m: (spec) => numeric(({ packetId }) => packetId, spec),
   P: () => (message) => (message.properties.userProperties ?? []).map((pair) => pair.join(':')).join(' '),
-  p: (spec) => ({ push: ({ payload }, out) => pushPadded(cut(payload, spec), spec, out) }),
+  p: (spec) => ({ put: ({ payload }, out) => putPadded(cut(payload, spec), spec, out) }),
   q: () => (message) => String(message.qos),
   R: (spec) => textual(({ properties }) => properties.responseTopic, spec),
   r: () => (message) => (message.retain ? '1' : '0'),
@@ -103,24 +104,18 @@ function textual(value: Value<string>, spec: Spec): Piece {
     }
   }
   return {
-    push: (message, out) => {
+    put: (message, out) => {
       const text = value(message)
-      if (text === undefined) pushSome(Buffer.from(absent), out)
-      else pushPadded(Buffer.from(text).subarray(0, precision), { ...spec, zero: false }, out)
+      if (text === undefined) out.text(absent)
+      else putPadded(Buffer.from(text).subarray(0, precision), { ...spec, zero: false }, out)
     },
   }
 }
 
-function pushPadded(bytes: Uint8Array, { left, zero, width }: Spec, out: Uint8Array[]): void {
-  if (bytes.length >= width) return pushSome(bytes, out)
-  const padding = Buffer.alloc(width - bytes.length, zero && !left ? '0' : ' ')
-  if (left) out.push(bytes, padding)
-  else out.push(padding, bytes)
-}
-
-/** Nothing to print leaves no trace. */
-function pushSome(bytes: Uint8Array, out: Uint8Array[]): void {
-  if (bytes.length > 0) out.push(bytes)
+function putPadded(bytes: Uint8Array, { left, zero, width }: Spec, out: Out): void {
+  if (left) out.bytes(bytes)
+  if (bytes.length < width) out.bytes(Buffer.alloc(width - bytes.length, zero && !left ? '0' : ' '))
+  if (!left) out.bytes(bytes)
 }
 
 /** The width of payloads is a limit as well. */
@@ -137,11 +132,11 @@ function hex(upperCase: boolean, spec: Spec): Piece {
     fill: (zero ? '0' : ' ').charCodeAt(0),
   }
   return {
-    push: ({ payload }, out) => {
+    put: ({ payload }, out) => {
       const bytes = cut(payload, spec)
       const padding = Math.max(0, width - 2 * bytes.length)
-      pushSome(formatHex(bytes, left ? 0 : padding, layout), out)
-      if (left && padding > 0) out.push(Buffer.alloc(padding, ' '))
+      out.bytes(formatHex(bytes, left ? 0 : padding, layout))
+      if (left && padding > 0) out.bytes(Buffer.alloc(padding, ' '))
     },
   }
 }
@@ -164,9 +159,9 @@ function float(
 
 function json(parse: boolean, { clock, pretty, complain }: Tools): Piece {
   return {
-    push: (message, out) => {
+    put: (message, out) => {
       try {
-        pushJson(message, clock(), { parse, pretty }, out)
+        putJson(message, clock(), { parse, pretty }, out)
       } catch (error) {
         if (!(error instanceof ReprintError)) throw error
         complain(`%J: the payload on '${message.topic}' ${error.message}`)

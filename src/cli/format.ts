@@ -2,16 +2,15 @@
 
 import type { Message } from '../client/index.js'
 import { UsageError } from '../errors.js'
-import { CONVERSIONS, type Piece, type Push, type Tools } from './conversions.js'
+import { CONVERSIONS, type Piece, type Put, type Tools } from './conversions.js'
 import { type Moment, wallClock } from './moment.js'
+import type { Out } from './out.js'
 import { dateConversion } from './strftime.js'
 
-/** The bytes to print for one message, none where nothing is printed. */
-export type Print = (message: Message) => readonly Uint8Array[]
+/** Puts what is printed for one message, which may be nothing, into `out`. */
+export type Print = (message: Message, out: Out) => void
 
-const EOL = Buffer.from('\n')
-const SPACE = Buffer.from(' ')
-const NULL = Buffer.from('(null)')
+const EOL = 10
 
 /** `payload` and a line end; with `verbose` the topic in front, and `(null)` for an empty payload if lines end. */
 export function plainPrint({
@@ -21,11 +20,15 @@ export function plainPrint({
   verbose?: boolean
   noEol?: boolean
 }): Print {
-  const end = noEol ? [] : [EOL]
-  if (!verbose) return ({ payload }) => (payload.length === 0 ? [] : [payload, ...end])
-  return ({ topic, payload }) => {
-    if (payload.length === 0) return noEol ? [] : [Buffer.from(topic), SPACE, NULL, EOL]
-    return [Buffer.from(topic), SPACE, payload, ...end]
+  return ({ topic, payload }, out) => {
+    if (payload.length === 0 && (noEol || !verbose)) return
+    if (verbose) {
+      out.text(topic)
+      out.text(' ')
+    }
+    if (payload.length === 0) out.text('(null)')
+    else out.bytes(payload)
+    if (!noEol) out.byte(EOL)
   }
 }
 
@@ -87,11 +90,9 @@ export function compile(
   }
   if (!noEol) pieces.push('\n')
   const parts = join(pieces)
-  return (message) => {
-    const out: Uint8Array[] = []
+  return (message, out) => {
     if (dated) moment = clock()
-    for (const push of parts) push(message, out)
-    return out
+    for (const put of parts) put(message, out)
   }
 }
 
@@ -129,39 +130,18 @@ function conversion(format: string, start: number, tools: Tools): { piece: Piece
   return { piece: make(spec, tools), length: sequence.length }
 }
 
-/** Neighbouring texts become one, so that each needs only one buffer. */
-function join(pieces: readonly Piece[]): Push[] {
-  const parts: Push[] = []
-  let texts: Exclude<Piece, { push: Push }>[] = []
-  const flush = (): void => {
-    if (texts.length > 0) parts.push(textPart(texts))
-    texts = []
-  }
+/** Neighbouring constants become one. */
+function join(pieces: readonly Piece[]): Put[] {
+  const joined: Piece[] = []
   for (const piece of pieces) {
-    if (typeof piece === 'object') {
-      flush()
-      parts.push(piece.push)
-    } else if (typeof piece === 'string' && typeof texts.at(-1) === 'string') {
-      texts.push(`${texts.pop()}${piece}`)
-    } else {
-      texts.push(piece)
-    }
+    const last = joined.at(-1)
+    if (typeof piece === 'string' && typeof last === 'string') joined[joined.length - 1] = last + piece
+    else joined.push(piece)
   }
-  flush()
-  return parts
-}
-
-function textPart(texts: readonly Exclude<Piece, { push: Push }>[]): Push {
-  const [first, ...others] = texts
-  if (typeof first === 'string' && others.length === 0) {
-    const bytes = Buffer.from(first)
-    return (_, out) => {
-      out.push(bytes)
-    }
-  }
-  return (message, out) => {
-    let all = ''
-    for (const text of texts) all += typeof text === 'string' ? text : text(message)
-    if (all !== '') out.push(Buffer.from(all))
-  }
+  return joined.map((piece): Put => {
+    if (typeof piece === 'object') return piece.put
+    if (typeof piece === 'function') return (message, out) => out.text(piece(message))
+    const bytes = Buffer.from(piece)
+    return (_, out) => out.bytes(bytes)
+  })
 }

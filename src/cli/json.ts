@@ -5,6 +5,7 @@ import type { Message } from '../client/index.js'
 import { escapeText } from './json-escape.js'
 import { reprint } from './json-reprint.js'
 import { civil, digits, type Moment } from './moment.js'
+import type { Out } from './out.js'
 
 /** What stands between the tokens: a line end and tabs for each depth, and the rest. */
 interface Layout {
@@ -41,31 +42,36 @@ const NAMES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Pushes the object onto `out`. With `parse` the payload is a JSON value, and ReprintError is thrown, before anything
- * is pushed, where it cannot be printed as one. Else it is a string: U+FFFD stands for what is not UTF-8, and `payload_base64`
+ * Puts the object into `out`. With `parse` the payload is a JSON value, and ReprintError is thrown, before anything is
+ * put there, where it cannot be printed as one. Else it is a string: U+FFFD stands for what is not UTF-8, and `payload_base64`
  * carries the bytes without loss. A message without payload has null in both.
  */
-export function pushJson(
+export function putJson(
   message: Message,
   at: Moment,
   { parse, pretty }: { parse: boolean; pretty: boolean },
-  out: Uint8Array[],
+  out: Out,
 ): void {
   const { payload } = message
   const layout = pretty ? PRETTY : COMPACT
   const { one, colon, end } = layout
   if (payload.length === 0) {
-    out.push(Buffer.from(`${head(message, at, layout)}null${end}}`))
+    out.text(head(message, at, layout))
+    out.text('null')
   } else if (parse) {
     const parsed = reprint(payload, pretty, 1)
-    out.push(Buffer.from(head(message, at, layout)), parsed, Buffer.from(`${end}}`))
+    out.text(head(message, at, layout))
+    out.bytes(parsed)
   } else {
     const valid = isUtf8(payload)
+    out.text(head(message, at, layout))
+    out.text('"')
     // Encoded again, toString has U+FFFD for what is not UTF-8.
-    const text = escapeText(valid ? payload : Buffer.from(payload.toString()))
-    const base64 = valid ? '' : `,${one}"payload_base64"${colon}"${payload.toString('base64')}"`
-    out.push(Buffer.from(`${head(message, at, layout)}"`), text, Buffer.from(`"${base64}${end}}`))
+    out.bytes(escapeText(valid ? payload : Buffer.from(payload.toString())))
+    out.text('"')
+    if (!valid) out.text(`,${one}"payload_base64"${colon}"${payload.toString('base64')}"`)
   }
+  out.text(`${end}}`)
 }
 
 /** All up to the value of the payload. */

@@ -7,6 +7,7 @@ import type { Reporter } from './exit.js'
 import type { Given } from './flags/table.js'
 import type { Print } from './format.js'
 import type { Io } from './io.js'
+import { Out } from './out.js'
 import { printer } from './printer.js'
 import { Screen } from './screen.js'
 
@@ -20,6 +21,7 @@ export type End =
 
 /** Pause between two pings that look for the end of the retained messages. */
 const QUIET_MS = 100
+const NOTHING = new Uint8Array(0)
 
 export class Output {
   readonly #given: Given
@@ -27,6 +29,9 @@ export class Output {
   readonly #stop: (why: End) => void
   readonly #print: Print
   readonly #screen: Screen | undefined
+  readonly #out = new Out()
+  /** What a message prints, before it has its place on the screen. */
+  readonly #line = new Out()
   readonly #alarm = new Alarm()
   #client: Client | undefined
   #received = 0
@@ -51,7 +56,10 @@ export class Output {
   /** Begins: before the subscription, so that nothing is missed. */
   attach(client: Client): void {
     this.#client = client
-    if (this.#screen !== undefined) this.#write([this.#screen.start()], 0)
+    if (this.#screen !== undefined) {
+      this.#screen.start(this.#out)
+      this.#write(0)
+    }
     if (this.#given.messageRate) this.#showRate(now() + 1_000)
     client.onMessages((batch) => this.#take(batch))
   }
@@ -62,16 +70,15 @@ export class Output {
   }
 
   #take(batch: readonly Message[]): void {
-    const parts: Uint8Array[] = []
     let last = 0
     for (const message of batch) {
       this.#received++
       if (this.#isBehindRetained(message)) this.#finished = true
       if (this.#finished) break // what comes behind the last one counted stays unacknowledged
       last = message.sequence
-      this.#handle(message, parts)
+      this.#handle(message)
     }
-    if (last > 0 || this.#finished) this.#write(parts, last)
+    if (last > 0 || this.#finished) this.#write(last)
   }
 
   /** A live message shows that the retained ones are over. */
@@ -82,7 +89,7 @@ export class Output {
   }
 
   /** In the order of the contract. */
-  #handle(message: Message, parts: Uint8Array[]): void {
+  #handle(message: Message): void {
     const { noRetained, filterOut, removeRetained, messageRate, count } = this.#given
     const { topic, retain, payload } = message
     if (messageRate) {
@@ -95,7 +102,7 @@ export class Output {
     if (hidden) return
     if (removeRetained && retain && payload.length > 0) this.#remove(topic)
     if (noRetained && retain) return
-    if (this.#isChosen()) parts.push(...this.#show(message))
+    if (this.#isChosen()) this.#show(message)
     this.#counted++
     if (this.#counted === count) this.#finished = true
   }
@@ -105,11 +112,11 @@ export class Output {
     return randomFilter === undefined || Math.random() * 100 < randomFilter
   }
 
-  #show(message: Message): readonly Uint8Array[] {
-    const printed = this.#print(message)
-    return this.#screen === undefined || printed.length === 0
-      ? printed
-      : this.#screen.place(message.topic, printed)
+  #show(message: Message): void {
+    if (this.#screen === undefined) return this.#print(message, this.#out)
+    this.#print(message, this.#line)
+    const printed = this.#line.take()
+    if (printed.length > 0) this.#screen.place(message.topic, printed, this.#out)
   }
 
   #remove(topic: string): void {
@@ -123,16 +130,21 @@ export class Output {
     })
   }
 
-  #write(parts: readonly Uint8Array[], last: number): void {
+  /** Writes what was put together; with it, all messages up to `last` are done. */
+  #write(last: number): void {
     const written = (error?: NodeJS.ErrnoException): void => {
       if (error !== undefined) return this.#stop({ why: 'stdout', error })
       if (last > 0) this.#client?.acknowledge(last)
       if (this.#finished) this.#endIfDone()
     }
+    const parts = this.#out.take()
+    const final = parts.pop()
     // Nothing to print still waits for what is being written: acknowledgements keep their order.
-    if (parts.length === 0 && this.#unwritten === 0) return written()
+    if (final === undefined && this.#unwritten === 0) return written()
     this.#unwritten++
-    this.#io.write(parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts), (error) => {
+    // What an earlier part suffers, the last one suffers too.
+    for (const part of parts) this.#io.write(part, () => {})
+    this.#io.write(final ?? NOTHING, (error) => {
       this.#unwritten--
       written(error)
     })
@@ -170,7 +182,8 @@ export class Output {
 
   #showRate(at: number): void {
     this.#alarm.set(at, () => {
-      this.#write([Buffer.from(`${this.#rate} msgs/s\n`)], 0)
+      this.#out.text(`${this.#rate} msgs/s\n`)
+      this.#write(0)
       this.#rate = 0
       this.#showRate(at + 1_000)
     })

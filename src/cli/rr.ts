@@ -1,6 +1,5 @@
 // mqtt-rr: one request, one response.
 
-import { randomBytes } from 'node:crypto'
 import { Alarm, type Client, type Message, now } from '../client/index.js'
 import { ClosedError, UsageError } from '../errors.js'
 import { NONE, type PropertiesOf } from '../packet/index.js'
@@ -8,6 +7,7 @@ import { missing, open, runProgram, within } from './common.js'
 import { EXIT, type Reporter } from './exit.js'
 import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
+import { Out } from './out.js'
 import { readPayload } from './payload.js'
 import { printer } from './printer.js'
 import { clientOptions, identityFault, versionOf } from './settings.js'
@@ -71,9 +71,11 @@ async function request(given: Given, reporter: Reporter, io: Io): Promise<number
     return EXIT.timedOut
   }
   const { message, elapsedMs } = result
-  const latency = given.latency ? [Buffer.from(`Latency: ${duration(elapsedMs)}\n`)] : []
+  const out = new Out()
+  print(message, out)
+  if (given.latency) out.text(`Latency: ${duration(elapsedMs)}\n`)
   const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
-    io.write(Buffer.concat([...print(message), ...latency]), resolve)
+    io.write(Buffer.concat(out.take()), resolve)
   })
   if (error === undefined) client?.acknowledge(message.sequence)
   await client?.disconnect(0, given.properties?.disconnect)
@@ -86,7 +88,7 @@ async function request(given: Given, reporter: Reporter, io: Io): Promise<number
 async function ask(client: Client, topic: string, payload: Uint8Array, given: Given): Promise<Result> {
   const five = versionOf(given, 'mqtt-rr') === 5
   const { qos = 0, properties: { publish = NONE as PropertiesOf<'publish'>, subscribe } = {} } = given
-  const responseTopic = given.responseTopic ?? `mqtt-rr/${randomBytes(12).toString('hex')}`
+  const responseTopic = given.responseTopic ?? (await topicOfOurOwn())
   const wanted = publish.correlationData
   const keepsFlag = five && given.retainAsPublished
   let sentAt: number | undefined
@@ -121,6 +123,11 @@ async function ask(client: Client, topic: string, payload: Uint8Array, given: Gi
 }
 
 /** A response without correlation data is taken; one with other data answers somebody else. */
+async function topicOfOurOwn(): Promise<string> {
+  const { randomBytes } = await import('node:crypto')
+  return `mqtt-rr/${randomBytes(12).toString('hex')}`
+}
+
 function isAnswer({ properties }: Message, wanted: Uint8Array | undefined): boolean {
   const { correlationData } = properties
   return (

@@ -1,5 +1,7 @@
 // The screen of mqtt-sub --watch: each topic has a line of its own, from the second on, in the order of arrival.
 
+import type { Out } from './out.js'
+
 const ESC = '\u001b'
 
 export class Screen {
@@ -11,12 +13,12 @@ export class Screen {
   }
 
   /** Clears the screen and writes the head line. */
-  start(): Buffer {
-    return Buffer.from(`${ESC}[2J${ESC}[1;1HBroker: ${this.#host}\n`)
+  start(out: Out): void {
+    out.text(`${ESC}[2J${ESC}[1;1HBroker: ${this.#host}\n`)
   }
 
   /** The message's output at its topic's line, cleared behind it; then the cursor below the last line. */
-  place(topic: string, printed: readonly Uint8Array[]): Uint8Array[] {
+  place(topic: string, printed: readonly Uint8Array[], out: Out): void {
     let line = this.#lines.get(topic)
     if (line === undefined) {
       line = this.#lines.size + 2
@@ -25,10 +27,8 @@ export class Screen {
     const text = Buffer.concat(printed)
     const end = text.at(-1) === 10 ? text.length - 1 : text.length
     const bottom = this.#lines.size + 1
-    return [
-      Buffer.from(`${ESC}[${line};1H`),
-      text.subarray(0, end),
-      Buffer.from(`${ESC}[K${text.length > end ? '\n' : ''}${ESC}[${bottom};1H\n`),
-    ]
+    out.text(`${ESC}[${line};1H`)
+    out.bytes(text.subarray(0, end))
+    out.text(`${ESC}[K${text.length > end ? '\n' : ''}${ESC}[${bottom};1H\n`)
   }
 }

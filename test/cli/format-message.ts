@@ -1,7 +1,8 @@
 // Messages for the tests of output formats, and what a format prints for one.
 
-import { compile, type FormatOptions } from '../../src/cli/format.js'
+import { compile, type FormatOptions, type Print } from '../../src/cli/format.js'
 import type { Moment } from '../../src/cli/moment.js'
+import { Out } from '../../src/cli/out.js'
 import type { Message } from '../../src/client/index.js'
 
 /** The message of contract 9.2. */
@@ -32,7 +33,14 @@ export const MOMENT: Moment = { seconds: 1_795_170_115, nanoseconds: 832_710_123
 
 export function printed(format: string, changes: Partial<Message> = {}, options: FormatOptions = {}): Buffer {
   const print = compile(format, { noEol: true, clock: () => MOMENT, ...options })
-  return Buffer.concat(print({ ...EXAMPLE, ...changes }))
+  return shown(print, { ...EXAMPLE, ...changes })
+}
+
+/** What is printed for one message. */
+export function shown(print: Print, message: Message): Buffer {
+  const out = new Out()
+  print(message, out)
+  return Buffer.concat(out.take())
 }
 
 /** The text printed, and the complaints. */

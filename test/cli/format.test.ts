@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { compile, type Print, plainPrint } from '../../src/cli/format.js'
 import type { Message } from '../../src/client/index.js'
 import { UsageError } from '../../src/errors.js'
-import { EXAMPLE, MOMENT, printed } from './format-message.js'
+import { EXAMPLE, MOMENT, printed, shown } from './format-message.js'
 
 process.env.TZ = 'UTC'
 
@@ -181,13 +181,13 @@ table('contract Q53', [
 
 describe('bytes', () => {
   const payload = Buffer.from([0, 0xff, 0xc3, 0x0a, 0x0d])
-  test('P4: payload and correlation data come through unchanged, and are not copied', () => {
+  test('P4: payload and correlation data come through unchanged', () => {
     const correlationData = Buffer.from([0, 0xfe, 0x80])
     const message = { ...EXAMPLE, payload, properties: { correlationData } }
-    const parts = compile('%p%D')(message)
-    assert.equal(parts[0], payload)
-    assert.equal(parts[1], correlationData)
-    assert.deepEqual(Buffer.concat(parts), Buffer.concat([payload, correlationData, Buffer.from('\n')]))
+    assert.deepEqual(
+      shown(compile('%p%D'), message),
+      Buffer.concat([payload, correlationData, Buffer.from('\n')]),
+    )
   })
   test('contract 4.3: widths and precisions count bytes', () => {
     assert.equal(printed('[%6t][%-6t]', { topic: 'äöü' }).toString(), '[äöü][äöü]')
@@ -196,10 +196,9 @@ describe('bytes', () => {
     assert.deepEqual(printed('%4.3t', { topic: 'äö' }), Buffer.from([0x20, 0xc3, 0xa4, 0xc3]))
     assert.deepEqual(printed('%3p', { payload }), payload.subarray(0, 3))
   })
-  test('literal text is one part', () => {
-    assert.equal(compile('a\\tb%%c@@d@n')(EXAMPLE).length, 1)
-    assert.deepEqual(compile('%p', { noEol: true })({ ...EXAMPLE, payload: Buffer.alloc(0) }), [])
-    assert.deepEqual(compile('', { noEol: true })(EXAMPLE), [])
+  test('nothing to print leaves nothing', () => {
+    assert.equal(shown(compile('%p', { noEol: true }), { ...EXAMPLE, payload: Buffer.alloc(0) }).length, 0)
+    assert.equal(shown(compile('', { noEol: true }), EXAMPLE).length, 0)
   })
 })
 
@@ -208,7 +207,7 @@ describe('dates in a format', () => {
     let seconds = MOMENT.seconds
     const clock = () => ({ seconds: seconds++, nanoseconds: 5 })
     const print = compile('@s @N %U @s %I @s', { noEol: true, clock })
-    const text = () => Buffer.concat(print(EXAMPLE)).toString()
+    const text = () => shown(print, EXAMPLE).toString()
     assert.equal(
       text(),
       '1795170115 000000005 1795170116.000000005 1795170115 2026-11-20T10:21:57+0000 1795170115',
@@ -216,15 +215,15 @@ describe('dates in a format', () => {
     assert.match(text(), /^1795170118 .* 1795170119\.\S+ 1795170118 .*:22:00\+0000 1795170118$/)
   })
   test('a format without dates does not ask for the time', () => {
-    compile('%t %p %x %d', { clock: () => assert.fail() })(EXAMPLE)
+    shown(compile('%t %p %x %d', { clock: () => assert.fail() }), EXAMPLE)
   })
 })
 
 describe('contract 4.2', () => {
   const empty = { ...EXAMPLE, payload: Buffer.alloc(0) }
   const check = (print: Print, whole: string, none: string): void => {
-    assert.equal(Buffer.concat(print(EXAMPLE)).toString(), whole)
-    assert.equal(Buffer.concat(print(empty)).toString(), none)
+    assert.equal(shown(print, EXAMPLE).toString(), whole)
+    assert.equal(shown(print, empty).toString(), none)
   }
   test('none', () => check(plainPrint({}), 'hello\n', ''))
   test('-N', () => check(plainPrint({ noEol: true }), 'hello', ''))
@@ -233,9 +232,6 @@ describe('contract 4.2', () => {
   test('-F', () => check(compile('%q'), '1\n', '1\n'))
   test('-F -N', () => check(compile('%q', { noEol: true }), '1', '1'))
   test('the empty format', () => check(compile(''), '\n', '\n'))
-  test('payload bytes are not copied', () => {
-    assert.equal(plainPrint({})(EXAMPLE)[0], EXAMPLE.payload)
-  })
 })
 
 test('any string compiles or is a UsageError, and what compiles prints', () => {
@@ -270,7 +266,7 @@ test('any string compiles or is a UsageError, and what compiles prints', () => {
         assert.ok(error instanceof UsageError)
         return
       }
-      if (!/\d{5}/.test(format)) print({ ...EXAMPLE, payload: Buffer.from(payload) })
+      if (!/\d{5}/.test(format)) shown(print, { ...EXAMPLE, payload: Buffer.from(payload) })
     }),
     { numRuns: 5_000 },
   )
