@@ -50,10 +50,15 @@ class Producer {
   }
 }
 
-function reconnections({ stderr }: { stderr: string }): { lost: number; resumed: number; other: string[] } {
+/** A broker of MQTT 3.1 does not tell whether it had the session still. */
+function reconnections(
+  { stderr }: { stderr: string },
+  version: string,
+): { lost: number; resumed: number; other: string[] } {
   const lines = stderr.split('\n').slice(0, -1)
   const lost = lines.filter((line) => / connecting again in [\d.]+ s$/.test(line))
-  const resumed = lines.filter((line) => line.endsWith(': connected again, session resumed'))
+  const end = version === 'mqttv31' ? ': connected again' : ': connected again, session resumed'
+  const resumed = lines.filter((line) => line.endsWith(end))
   return {
     lost: lost.length,
     resumed: resumed.length,
@@ -85,7 +90,7 @@ for (const version of VERSIONS) {
     assertSameBytes(read.stdout, seq(count))
     for (const result of [written, read]) {
       assert.equal(result.status, 0)
-      assert.deepEqual(reconnections(result), { lost: 3, resumed: 3, other: [] })
+      assert.deepEqual(reconnections(result, version), { lost: 3, resumed: 3, other: [] })
     }
   })
 }
@@ -107,7 +112,7 @@ for (const version of ['mqttv311', 'mqttv5']) {
     }
     const written = await pub.ended
     assert.equal(written.status, 0)
-    assert.equal(reconnections(written).lost, 2)
+    assert.equal(reconnections(written, version).lost, 2)
     await sub.printsAtEnd(`\n${count}\n`)
     sub.signal('SIGTERM')
     const read = await sub.ended
@@ -202,7 +207,7 @@ async function cutStream(
   assertSameBytes(read.stdout, seq(count))
   for (const result of [written, read]) {
     assert.equal(result.status, 0)
-    assert.deepEqual(reconnections(result), { lost: 3, resumed: 3, other: [] })
+    assert.deepEqual(reconnections(result, version), { lost: 3, resumed: 3, other: [] })
   }
 }
 

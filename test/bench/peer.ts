@@ -1,0 +1,230 @@
+// What stands opposite the client while it is measured, so that no broker is the limit: a sink that swallows and counts
+// what is published, and a blaster that sends what is subscribed. Neither shares code with the client.
+
+import { once } from 'node:events'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { createServer } from 'node:net'
+
+const CONNECT = 1
+const PUBLISH = 3
+const PUBACK = 4
+const PUBREC = 5
+const PUBREL = 6
+const PUBCOMP = 7
+const SUBSCRIBE = 8
+const DISCONNECT = 14
+
+const CONNACK_4 = Buffer.from('20020000', 'hex')
+/** Receive Maximum 65,535 and the Assigned Client Identifier `z`. */
+const CONNACK_5 = Buffer.from('200a00000721ffff1200017a', 'hex')
+
+type OnPacket = (type: number, flags: number, body: number, end: number) => void
+
+/** Calls `on` for each whole packet in `bytes` and returns how many bytes those are. */
+function eachPacket(bytes: Buffer, on: OnPacket): number {
+  let at = 0
+  for (;;) {
+    let body = at + 1
+    let length = 0
+    let shift = 0
+    let byte = 0x80
+    while (byte >= 0x80) {
+      if (body >= bytes.length) return at
+      byte = bytes[body++] as number
+      length |= (byte & 0x7f) << shift
+      shift += 7
+    }
+    if (body + length > bytes.length) return at
+    const first = bytes[at] as number
+    on(first >> 4, first & 15, body, body + length)
+    at = body + length
+  }
+}
+
+/** A connection as a peer deals with it: whole packets, and answers that leave together. */
+export abstract class Link {
+  readonly #answers = Buffer.allocUnsafe(1 << 20)
+  #length = 0
+  #rest: Buffer[] = []
+  #held = 0
+  /** Bytes that the packet in `#rest` still lacks, as far as that is known. */
+  #wanted = 0
+  protected readonly socket: Socket
+
+  constructor(socket: Socket) {
+    this.socket = socket
+    socket.on('error', () => {})
+    socket.on('data', (chunk: Buffer) => this.#received(chunk))
+  }
+
+  #received(chunk: Buffer): void {
+    this.#rest.push(chunk)
+    this.#held += chunk.length
+    if (this.#held < this.#wanted) return
+    const bytes = this.#rest.length === 1 ? chunk : Buffer.concat(this.#rest)
+    const done = eachPacket(bytes, (type, flags, body, end) => {
+      if (type === CONNECT) {
+        const level = bytes[body + 2 + bytes.readUInt16BE(body)]
+        this.socket.write(level === 5 ? CONNACK_5 : CONNACK_4)
+      } else if (type === DISCONNECT) this.socket.end()
+      else this.packet(type, flags, bytes, body, end)
+    })
+    this.#rest = done === bytes.length ? [] : [bytes.subarray(done)]
+    this.#held = bytes.length - done
+    this.#wanted = this.#held > 5 ? wanted(bytes.subarray(done)) : 0
+    if (this.#length > 0) this.socket.write(Buffer.from(this.#answers.subarray(0, this.#length)))
+    this.#length = 0
+    this.idle()
+  }
+
+  /** Answers with a packet of four bytes. */
+  protected answer(first: number, bytes: Buffer, id: number): void {
+    const answers = this.#answers
+    answers[this.#length++] = first
+    answers[this.#length++] = 2
+    answers[this.#length++] = bytes[id] as number
+    answers[this.#length++] = bytes[id + 1] as number
+  }
+
+  protected abstract packet(type: number, flags: number, bytes: Buffer, body: number, end: number): void
+  /** The packets of a chunk have been dealt with. */
+  protected idle(): void {}
+}
+
+/** The whole length of the packet that begins here. */
+function wanted(bytes: Buffer): number {
+  let length = 0
+  for (let at = 1; at < 5; at++) {
+    const byte = bytes[at] as number
+    length |= (byte & 0x7f) << (7 * (at - 1))
+    if (byte < 0x80) return at + 1 + length
+  }
+  return 0
+}
+
+/** Swallows what is published, acknowledges it, and counts the messages by the number in front of their payload. */
+export class SinkLink extends Link {
+  readonly seen = new Uint8Array(2_000_000)
+  distinct = 0
+  payloadBytes = 0
+
+  protected packet(type: number, flags: number, bytes: Buffer, body: number, end: number): void {
+    if (type === PUBREL) return this.answer(PUBCOMP << 4, bytes, body)
+    if (type !== PUBLISH) return
+    const qos = (flags >> 1) & 3
+    let at = body + 2 + bytes.readUInt16BE(body)
+    if (qos > 0) {
+      this.answer((qos === 1 ? PUBACK : PUBREC) << 4, bytes, at)
+      at += 2
+    }
+    this.payloadBytes += end - at
+    let number = 0
+    for (
+      let digit = bytes[at] as number;
+      at < end && digit >= 48 && digit < 58;
+      digit = bytes[++at] as number
+    ) {
+      number = number * 10 + digit - 48
+    }
+    if (number < this.seen.length && this.seen[number] === 0) {
+      this.seen[number] = 1
+      this.distinct++
+    }
+  }
+}
+
+const IDS = 60_000
+const SUBACKS = ['9003000100', '9003000101', '9003000102'].map((hex) => Buffer.from(hex, 'hex'))
+
+export interface Blast {
+  count: number
+  bytes: number
+  qos: 0 | 1 | 2
+  /** Messages written at a time, of which `count` is a multiple. Default 1,000. */
+  slice?: number
+}
+
+/** Sends messages as fast as the socket takes them, as soon as there is a subscription. */
+export class BlastLink extends Link {
+  readonly #blast: Required<Blast>
+  readonly #slices: Buffer[] = []
+  /** Unacknowledged messages of each slice. */
+  readonly #open: number[] = []
+  #sent = 0
+  #subscribed = false
+
+  constructor(socket: Socket, blast: Blast) {
+    super(socket)
+    const { slice = 1_000 } = blast
+    this.#blast = { ...blast, slice }
+    const slices = blast.qos === 0 ? 1 : IDS / slice
+    for (let at = 0; at < slices; at++) this.#slices.push(encode(this.#blast, 1 + at * slice))
+    socket.on('drain', () => this.idle())
+  }
+
+  protected packet(type: number, _flags: number, bytes: Buffer, body: number): void {
+    if (type === SUBSCRIBE) {
+      this.#subscribed = true
+      this.socket.write(SUBACKS[this.#blast.qos] as Buffer)
+    } else if (type === PUBREC) this.answer((PUBREL << 4) | 2, bytes, body)
+    else if (type === PUBACK || type === PUBCOMP) {
+      const slice = Math.floor((bytes.readUInt16BE(body) - 1) / this.#blast.slice)
+      this.#open[slice] = (this.#open[slice] ?? 0) - 1
+    }
+  }
+
+  protected override idle(): void {
+    const { count, qos, slice } = this.#blast
+    while (this.#subscribed && this.#sent < count && !this.socket.writableNeedDrain) {
+      const at = (this.#sent / slice) % this.#slices.length
+      if (qos > 0 && (this.#open[at] ?? 0) > 0) return
+      this.#open[at] = slice
+      this.#sent += slice
+      this.socket.write(this.#slices[at] as Buffer)
+    }
+  }
+}
+
+/** A slice of messages to the topic `a`, with the identifiers from `id` on. */
+function encode({ bytes, qos, slice }: Required<Blast>, id: number): Buffer {
+  const payload = Buffer.alloc(bytes, 'x')
+  const one: Buffer[] = []
+  for (let at = 0; at < slice; at++) {
+    const length = 3 + (qos > 0 ? 2 : 0) + bytes
+    const header = [0x30 | (qos << 1)]
+    for (let rest = length; rest > 0; rest >>= 7) header.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0))
+    const identifier = qos > 0 ? [(id + at) >> 8, (id + at) & 0xff] : []
+    one.push(Buffer.from([...header, 0, 1, 0x61, ...identifier]), payload)
+  }
+  return Buffer.concat(one)
+}
+
+export interface Listening<L> {
+  readonly port: number
+  /** The connections so far. */
+  readonly links: L[]
+  close(): void
+}
+
+/** Listens on a port of its own. */
+export async function listen<L>(
+  makeLink: (socket: Socket) => L,
+  server: Server = createServer(),
+  event = 'connection',
+): Promise<Listening<L>> {
+  const links: L[] = []
+  const sockets = new Set<Socket>()
+  server.on(event, (socket: Socket) => {
+    socket.setNoDelay(true)
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    links.push(makeLink(socket))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const close = (): void => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  }
+  return { port: (server.address() as AddressInfo).port, links, close }
+}
