@@ -76,6 +76,7 @@ const programs = {
   minifyWhitespace: true, // names stay, for the stack of a fault of ours
   supported: { 'dynamic-import': false },
   plugins: [onDemand],
+  external: ['classic-level'], // it finds its native part beside itself
 } as const satisfies BuildOptions
 
 await bundle({ ...programs, entryPoints: { launch: 'src/launch.ts' } })

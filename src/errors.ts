@@ -164,7 +164,11 @@ export class TimeoutError extends MqttError {
 
 /** The connection ended, or was ended, with work outstanding. */
 export class ClosedError extends MqttError {
-  constructor(message: string, options?: ErrorOptions) {
+  /** What is known of a message: it was not sent in time, or was sent in a session that the broker then lost. */
+  readonly fate: 'expired' | 'unknown' | undefined
+
+  constructor(message: string, options?: ErrorOptions & { fate?: 'expired' | 'unknown' }) {
     super('CLOSED', message, options)
+    this.fate = options?.fate
   }
 }

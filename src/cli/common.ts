@@ -1,6 +1,6 @@
 // What the programs have in common: words to settings, connecting, and what a connection has to tell.
 
-import { Alarm, type Client, type ClientOptions, connect, type Note, now } from '../client/index.js'
+import { Alarm, Client, type ClientOptions, type Note, now } from '../client/index.js'
 import { TimeoutError, UsageError } from '../errors.js'
 import { type Packet, reasonText, type Version } from '../packet/index.js'
 import { EXIT, palette, Reporter } from './exit.js'
@@ -88,15 +88,23 @@ export function missing({ topics, source }: Given, sources: string): UsageError 
 
 /** Connects, with -d and the notes of the connection going to `reporter`. Throws MqttError. */
 export async function open(options: ClientOptions, given: Given, reporter: Reporter): Promise<Client> {
-  const { version = 4 } = options
+  return (await prepare(options, given, reporter)).open()
+}
+
+/** The client of `open`, before it connects. */
+export async function prepare(options: ClientOptions, given: Given, reporter: Reporter): Promise<Client> {
+  const { version = 4, onNote } = options
   if (options.tls?.insecure) reporter.warn('--insecure: the certificate of the broker is not checked')
   const trace = given.debug ? await tracer(reporter, version) : undefined
   const explainer = given.explain && (await import('./explain.js')).explainer
-  return connect({
+  return new Client({
     ...options,
     ...(trace && { onPacket: trace }),
     ...(explainer && { onStage: explainer(options, given, reporter) }),
-    onNote: (note) => tell(note, given, reporter),
+    onNote: (note) => {
+      tell(note, given, reporter)
+      onNote?.(note)
+    },
   })
 }
 
@@ -116,7 +124,12 @@ function tell(note: Note, given: Given, reporter: Reporter): void {
       return reporter.note(`${note.error.message}; connecting again in ${(note.delayMs / 1000).toFixed(1)} s`)
     case 'connect-failed':
     case 'reconnect-failed':
-      if (given.debug || given.explain || ('attempt' in note && note.attempt === 1))
+      // With a spool the end of the run tells.
+      if (
+        given.debug ||
+        given.explain ||
+        ('attempt' in note && note.attempt === 1 && given.spool === undefined)
+      )
         reporter.note(`${note.error.message}; next try in ${(note.delayMs / 1000).toFixed(1)} s`)
       return
     case 'gave-up':

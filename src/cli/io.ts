@@ -30,6 +30,8 @@ export interface Io {
   readonly colour: boolean
   /** Shows `name` as the title of this process in place of its arguments, which may hold a secret. */
   hideArguments(name: string): void
+  /** From here on, files that are made can be read by their owner alone. */
+  keepFilesPrivate(): void
   /** Writes to stdout; `done` comes when the kernel has taken the bytes, or with the error that prevented it. */
   write(bytes: Uint8Array, done: (error?: NodeJS.ErrnoException) => void): void
   /** Writes one line to stderr. */
@@ -65,6 +67,9 @@ export function processIo(): Io {
     colour: wantsColour(env, stderr.isTTY === true),
     hideArguments(name) {
       process.title = name
+    },
+    keepFilesPrivate() {
+      process.umask(0o077)
     },
     write(bytes, done) {
       if (broken !== undefined) return done(broken)

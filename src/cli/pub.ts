@@ -13,20 +13,19 @@ import { type MqttError, RefusedError, UsageError } from '../errors.js'
 import { NONE } from '../packet/index.js'
 import { missing, open, runProgram, within } from './common.js'
 import { EXIT, type Reporter, statusOf } from './exit.js'
+import { checkSpool } from './flags/spool.js'
 import type { Given } from './flags/table.js'
-import type { Io, Signal } from './io.js'
+import type { Io } from './io.js'
 import { lineError, readLines } from './lines.js'
 import { readPayload } from './payload.js'
 import { clientOptions, identityFault } from './settings.js'
+import { Stop } from './stop.js'
 
 export function main(argv: readonly string[], io: Io): Promise<number> {
-  return runProgram(
-    'mqtt-pub',
-    argv,
-    io,
-    () => {},
-    (given, reporter) => publish(given, reporter, io),
-  )
+  return runProgram('mqtt-pub', argv, io, checkSpool, async (given, reporter) => {
+    if (given.spool === undefined) return publish(given, reporter, io)
+    return (await import('./pub-spool.js')).publishSpooled(given, reporter, io)
+  })
 }
 
 async function publish(given: Given, reporter: Reporter, io: Io): Promise<number> {
@@ -69,34 +68,6 @@ async function publish(given: Given, reporter: Reporter, io: Io): Promise<number
   stop.cancel()
   const ending = await client.disconnect(0, disconnect)
   return conclude({ ...end, client, ending, failure: failure ?? ending.error })
-}
-
-/** What ends a run before its work is done. */
-class Stop {
-  readonly #controller = new AbortController()
-  readonly #alarm = new Alarm()
-  cause: { why: 'signal'; signal: Signal } | { why: 'timeout' } | undefined
-  readonly reached: Promise<void> = new Promise((resolve) => {
-    this.#controller.signal.addEventListener('abort', () => resolve())
-  })
-
-  get signal(): AbortSignal {
-    return this.#controller.signal
-  }
-
-  now(cause: NonNullable<Stop['cause']>): void {
-    this.cause ??= cause
-    this.#controller.abort()
-  }
-
-  /** The work is done, or has failed: no time limit counts any more. */
-  cancel(): void {
-    this.#alarm.cancel()
-  }
-
-  after(delayMs: number): void {
-    this.#alarm.set(now() + delayMs, () => this.now({ why: 'timeout' }))
-  }
 }
 
 function mayRetain({ retain }: Given, client: Client, reporter: Reporter): boolean {

@@ -123,6 +123,7 @@ export async function clientOptions(
     options.password = password
   }
   if (given.maxInFlight !== undefined) options.maxInFlight = given.maxInFlight
+  if (given.onSessionLoss !== undefined) options.onSessionLoss = given.onSessionLoss
   if (version !== 5) options.retryIntervalMs = 1_000 * (given.retryIntervalSeconds ?? 20)
   if (given.ackTimeoutSeconds !== undefined) {
     const { ackTimeoutSeconds } = given

@@ -12,12 +12,13 @@ import {
   UsageError,
 } from '../errors.js'
 import { type Connack, NONE, type Packet, type PropertiesOf, type Subscription } from '../packet/index.js'
-import { type Effect, type Outcome, Session } from '../session/index.js'
+import { type Effect, type Outcome, type Restored, Session } from '../session/index.js'
 import { dial, nameOf, parseUrl, type Target } from '../transport/index.js'
 import { Alarm, now } from './clock.js'
 import { type Closing, Connection } from './connection.js'
 import { Deferred } from './deferred.js'
 import { Inbox } from './inbox.js'
+import { toRecord } from './journal.js'
 import type { ClientOptions, Message, Note, PublishOptions, SubscribeOptions } from './options.js'
 import { type Loss, Reconnect } from './reconnect.js'
 import { foreignAnswer, silentEnd } from './remedies.js'
@@ -61,6 +62,8 @@ export class Client {
   #connack: Connack | undefined
   readonly #reconnect: Reconnect
   readonly #stages: Stages | undefined
+  /** The journal is being written; nothing is decoded. */
+  #recording = false
   #wantsDrain: (() => void)[] = []
   #wantsDrained: (() => void)[] = []
   readonly #opening = new Deferred<void>()
@@ -77,6 +80,11 @@ export class Client {
       resume: () => this.#setReading(true),
       acknowledge: (sequence) => this.#run(this.#session.written(sequence, now())),
     })
+  }
+
+  /** Takes up, in order and before `open`, QoS 1 and 2 messages that an earlier client may have sent. */
+  restore(restored: readonly Restored<Settled>[]): void {
+    this.#session.restore(restored)
   }
 
   /** Makes the first connection. Throws the MqttError that prevented it, after the last try. */
@@ -141,8 +149,10 @@ export class Client {
   enqueue(topic: string, payload: string | Uint8Array, options: PublishOptions, settled: Settled): boolean {
     this.#checkAlive()
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-    const { qos = 0, retain = false, properties = NONE } = options
-    this.#run(this.#session.publish({ topic, payload: bytes, qos, retain, properties }, settled, now()))
+    const { qos = 0, retain = false, properties = NONE, packetId } = options
+    const message = { topic, payload: bytes, qos, retain, properties }
+    const chosen = packetId === undefined ? message : { ...message, packetId }
+    this.#run(this.#session.publish(chosen, settled, now()))
     return this.writable
   }
 
@@ -352,6 +362,13 @@ export class Client {
     else this.#note({ type: wasOpen ? 'connection-lost' : 'reconnect-failed', error, delayMs })
   }
 
+  /** Ends the pause between two attempts to connect. */
+  retryNow(): void {
+    if (this.#phase.name !== 'waiting') return
+    this.#attemptAlarm.cancel()
+    this.#dial()
+  }
+
   #end(error: MqttError | undefined, closing?: Closing): void {
     const phase = this.#phase
     if (phase.name === 'closed') return
@@ -383,20 +400,59 @@ export class Client {
   }
 
   #decode(connection: Connection): void {
+    if (this.#options.journal !== undefined) return void this.#decodeRecorded(connection)
     try {
       // A full inbox must not keep the CONNACK of a new connection waiting.
       while (this.#isCurrent(connection) && (this.#phase.name === 'greeting' || !this.#inbox.isFull)) {
         const packet = connection.next()
         if (packet === undefined) break
-        this.#options.onPacket?.('received', packet)
-        this.#stages?.received(packet)
-        this.#run(this.#session.receive(packet, now()))
+        this.#receive(packet)
       }
     } catch (error) {
-      if (!(error instanceof MalformedError)) throw error
-      this.#run(this.#session.fault(error))
+      this.#fault(error)
     }
     this.#inbox.flush()
+  }
+
+  #receive(packet: Packet): void {
+    this.#options.onPacket?.('received', packet)
+    this.#stages?.received(packet)
+    this.#run(this.#session.receive(packet, now()))
+  }
+
+  #fault(error: unknown): void {
+    if (!(error instanceof MalformedError)) throw error
+    this.#run(this.#session.fault(error))
+  }
+
+  /** As `#decode`, but the session sees nothing of what came together before the journal has what it needs of it. */
+  async #decodeRecorded(connection: Connection): Promise<void> {
+    if (this.#recording) return // whatever has come meanwhile follows
+    const packets: Packet[] = []
+    let fault: unknown
+    try {
+      for (let next = connection.next(); next !== undefined; next = connection.next()) packets.push(next)
+    } catch (error) {
+      fault = error
+    }
+    const packetIds = toRecord(packets)
+    if (packetIds.length > 0) {
+      this.#recording = true
+      this.#setReading(false)
+      try {
+        await this.#options.journal?.recorded(packetIds)
+      } catch (error) {
+        return this.#end(error as MqttError)
+      } finally {
+        this.#recording = false
+      }
+    }
+    for (const packet of packets) if (this.#isCurrent(connection)) this.#receive(packet)
+    if (fault !== undefined && this.#isCurrent(connection)) this.#fault(fault)
+    this.#inbox.flush()
+    if (packetIds.length === 0) return
+    this.#setReading(true)
+    if (this.#phase.name === 'greeting') this.#decode(this.#phase.connection)
   }
 
   #setReading(reading: boolean): void {

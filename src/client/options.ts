@@ -5,6 +5,7 @@ import type { Auth, Packet, PropertiesOf, Qos, Version } from '../packet/index.j
 import type { SessionLossPolicy } from '../session/index.js'
 import type { ProxySettings, TlsSettings, WebSocketSettings } from '../transport/index.js'
 import type { DelayRange } from './backoff.js'
+import type { Journal } from './journal.js'
 import type { StageListener } from './stages.js'
 
 export interface WillOptions {
@@ -82,6 +83,8 @@ export interface ClientOptions {
   onStage?: StageListener
   /** Told of what a user may want to know. */
   onNote?: (note: Note) => void
+  /** For messages that outlive the process. */
+  journal?: Journal
 }
 
 export type Note =
@@ -102,6 +105,8 @@ export interface PublishOptions {
   qos?: Qos
   retain?: boolean
   properties?: PropertiesOf<'publish'>
+  /** The packet identifier to use, where the caller hands them out itself. */
+  packetId?: number
 }
 
 export interface SubscribeOptions {

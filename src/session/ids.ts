@@ -19,6 +19,14 @@ export class PacketIds {
     return id
   }
 
+  /** Takes this identifier; 0 when it is in use. */
+  claim(id: number): number {
+    if (this.#taken[id] !== 0) return 0
+    this.#taken[id] = 1
+    this.#count++
+    return id
+  }
+
   release(id: number): void {
     if (this.#taken[id] === 0) return
     this.#taken[id] = 0

@@ -2,5 +2,5 @@
 
 export type { Effect, Outcome } from './effects.js'
 export type { SessionOptions } from './options.js'
-export type { Message, SessionLossPolicy } from './outbound.js'
+export type { Message, Restored, SessionLossPolicy } from './outbound.js'
 export { Session } from './session.js'

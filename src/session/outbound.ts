@@ -19,6 +19,15 @@ export interface Message {
   qos: Qos
   retain: boolean
   properties: Publish['properties']
+  /** The packet identifier to use, of a caller that hands them out itself; never one that is in use. */
+  packetId?: number
+}
+
+/** A QoS 1 or 2 message of an earlier run that may have been sent, and whether its PUBREC came. */
+export interface Restored<Tag> {
+  message: Message & { packetId: number }
+  tag: Tag
+  stage: Flow<Tag>['stage']
 }
 
 /** What the broker allows on this connection. */
@@ -47,6 +56,8 @@ interface Flow<Tag> {
   packet: Publish
   tag: Tag
   stage: 'published' | 'released'
+  /** The caller chose the packet identifier. */
+  isChosen: boolean
   /** Acknowledgements still to come on this connection, one for each PUBLISH and one for each PUBREL sent. */
   owedFirst: number
   owedComp: number
@@ -161,7 +172,7 @@ export class Outbound<Tag> {
     if (this.#held > 0) for (const flow of this.#flows.values()) if (flow.held) this.#resend(flow)
     for (let item = this.#waiting.peek(); item !== undefined; item = this.#waiting.peek()) {
       if (item.expiresAt <= now) {
-        const error = new ClosedError('message expired before it could be sent')
+        const error = new ClosedError('message expired before it could be sent', { fate: 'expired' })
         this.#sink.settle(item.tag, { reasonCode: 0, error })
       } else if (!this.#send(item)) return
       this.#waiting.shift()
@@ -186,24 +197,27 @@ export class Outbound<Tag> {
       this.#unflushed.push({ sentAs: this.#sink.sent, tag })
       return true
     }
-    packet.packetId = this.#ids.allocate()
+    const chosen = message.packetId
+    packet.packetId = chosen === undefined ? this.#ids.allocate() : this.#ids.claim(chosen)
     if (packet.packetId === 0) return false
     this.#quota--
     this.#sink.send(this.#aliased(packet))
-    const sentAs = this.#sink.sent
-    const flow: Flow<Tag> = {
-      packet: withoutAlias(packet),
-      tag,
-      stage: 'published',
-      owedFirst: 1,
-      owedComp: 0,
-      held: false,
-      sentAs,
-      flushedAt: undefined,
-    }
+    const flow = flowOf(withoutAlias(packet), tag, chosen !== undefined)
+    flow.owedFirst = 1
+    flow.sentAs = this.#sink.sent
     this.#flows.set(packet.packetId, flow)
-    if (this.#retryIntervalMs > 0) this.#unflushed.push({ sentAs, flow })
+    if (this.#retryIntervalMs > 0) this.#unflushed.push({ sentAs: flow.sentAs, flow })
     return true
+  }
+
+  /** Takes up what an earlier run has left, in its order; `open` sends it again. */
+  restore(restored: readonly Restored<Tag>[]): void {
+    for (const { message, tag, stage } of restored) {
+      this.#ids.claim(message.packetId)
+      const flow = flowOf(withoutAlias({ type: 'publish', dup: false, ...message }), tag, true)
+      flow.stage = stage
+      this.#flows.set(message.packetId, flow)
+    }
   }
 
   /** Why the broker would not take this packet, or undefined [MQTT-3.2.2-11] [MQTT-3.2.2-14] [MQTT-3.2.2-15]. */
@@ -434,17 +448,18 @@ export class Outbound<Tag> {
   sessionLost(policy: SessionLossPolicy): { republished: number; unknown: number } {
     const again: Waiting<Tag>[] = []
     let unknown = 0
-    for (const { packet, tag, stage } of this.#flows.values()) {
+    for (const { packet, tag, stage, isChosen } of this.#flows.values()) {
       const { packetId, topic, payload, qos, retain, properties } = packet
       this.#ids.release(packetId)
       if (stage === 'released') {
         this.#sink.settle(tag, DONE) // with PUBREC the broker took the message over
       } else if (qos === 1 || policy === 'republish') {
-        again.push({ message: { topic, payload, qos, retain, properties }, tag, expiresAt: NEVER })
+        const message = { topic, payload, qos, retain, properties, ...(isChosen && { packetId }) }
+        again.push({ message, tag, expiresAt: NEVER })
       } else {
         unknown++
         const message = `delivery unknown of a QoS 2 message to '${topic}': the broker lost the session`
-        this.#sink.settle(tag, { reasonCode: 0, error: new ClosedError(message) })
+        this.#sink.settle(tag, { reasonCode: 0, error: new ClosedError(message, { fate: 'unknown' }) })
       }
     }
     this.#flows.clear()
@@ -459,6 +474,20 @@ export class Outbound<Tag> {
     this.#flows.clear()
     for (const { tag } of this.#waiting.clear()) this.#sink.settle(tag, outcome)
     this.#waitingQos0 = 0
+  }
+}
+
+function flowOf<Tag>(packet: Publish, tag: Tag, isChosen: boolean): Flow<Tag> {
+  return {
+    packet,
+    tag,
+    stage: 'published',
+    isChosen,
+    owedFirst: 0,
+    owedComp: 0,
+    held: false,
+    sentAs: 0,
+    flushedAt: undefined,
   }
 }
 

@@ -37,7 +37,7 @@ import { PacketIds } from './ids.js'
 import { Inbound } from './inbound.js'
 import { KeepAlive } from './keepalive.js'
 import { checkOptions, checkPassword, type SessionOptions } from './options.js'
-import { type Message, Outbound } from './outbound.js'
+import { type Message, Outbound, type Restored } from './outbound.js'
 import { type RequestLimits, Requests } from './requests.js'
 import { Sink } from './sink.js'
 
@@ -66,6 +66,8 @@ export class Session<Tag> {
   #clientId: string
   /** Connections that reached CONNACK. */
   #connections = 0
+  /** There are messages of an earlier run. */
+  #isRestored = false
   #cleanStart: boolean
   #sessionExpiryInterval: number
   #reading = true
@@ -122,6 +124,12 @@ export class Session<Tag> {
   /** Whether a lost connection can be taken up again without losing or doubling messages in flight. */
   get isKept(): boolean {
     return this.#options.version === 5 ? this.#sessionExpiryInterval > 0 : !this.#cleanStart
+  }
+
+  /** Takes up, in order, messages that an earlier run may have sent; before the first connection. */
+  restore(restored: readonly Restored<Tag>[]): void {
+    this.#isRestored ||= restored.length > 0
+    this.#outbound.restore(restored)
   }
 
   /** The transport is up. `password` replaces that of the options. Throws UsageError. */
@@ -204,7 +212,7 @@ export class Session<Tag> {
     if (!known) this.#inbound.sessionLost()
     const counts = lives ? { republished: 0, unknown: 0 } : this.#outbound.sessionLost(onSessionLoss)
     const expected = !this.#cleanStart && version !== 3
-    if (!first && !known && (expected || counts.republished + counts.unknown > 0)) {
+    if ((!first || this.#isRestored) && !known && (expected || counts.republished + counts.unknown > 0)) {
       this.#sink.push({ type: 'session-lost', ...counts })
     }
     const { properties } = connack

@@ -40,7 +40,7 @@ export const STATUSES: readonly (readonly [string, string])[] = [
     'The broker ended the connection by a DISCONNECT that is no refusal, with work outstanding; or the proxy could not reach it. Before MQTT 5 also CONNACK 4, bad user name or password. Of mqtt-passwd --verify: wrong password or unknown user.',
   ],
   ['5', 'Before MQTT 5: CONNACK 5, not authorized.'],
-  ['7', 'The connection was lost with work outstanding, or messages are not confirmed.'],
+  ['7', 'The connection was lost with work outstanding, or messages are not confirmed, or wait in a spool.'],
   ['8', 'TLS failed: certificate not trusted, expired or for another host, or no TLS at the other end.'],
   ['9', 'The message is larger than MQTT allows.'],
   ['11, 16', 'The proxy refused the authentication or the connection (11), or failed otherwise (16).'],
@@ -127,6 +127,19 @@ function clientDifferences(program: Program): string {
   return `Command lines of ${program.replace('mqtt-', 'mosquitto_')} 2.1 work unchanged. Different on purpose: --help and --version exit with 0; numbers have to be numbers; a missing file of -o is an error; -d writes to standard error; what the broker refuses gives a non-zero status; TLS options always turn TLS on, a failure of TLS is always 8, and --insecure skips the whole check; -L decodes percent signs, takes IPv6 addresses and knows ports 80 and 443 for ws and wss; malformed packets end the program instead of an endless reconnect.`
 }
 
+const SPOOL_SECTION = {
+  title: 'SPOOL',
+  paragraphs: () => [
+    'With --spool DIR each message is written to DIR, flushed to the disk, and only then counts as read; it is sent from there, and removed when the broker owns it: at QoS 1 with PUBACK, at QoS 2 with PUBCOMP, at QoS 0 when the broker has answered a ping sent after it. Whatever ends the program, the next run with the same DIR goes on, under the same client identifier and with the same packet identifiers. mqtt-pub --spool DIR --flush only sends what waits. The exit status is 0 only when nothing is left.',
+    'QoS 2 means exactly once even if the program is killed at any moment, with a broker that keeps sessions: that the broker took a message (PUBREC) is on disk before its release (PUBREL) is sent. At QoS 1 a message may arrive twice, at QoS 0 too.',
+    'What is in the pipe, or in the hands of whoever writes to it, is not in the spool. A writer that can begin anywhere finds out by --spool-status where to go on: taken is the number of lines that were ever stored.',
+    'The session is not clean (as with -c). The client identifier is made up once, mqtt-spool- and 12 characters, unless -i or -I names one, and lasts as long as messages wait; so does the protocol level of -V. Topic, QoS, retain flag and properties are those of the run that read the message; how to connect is said by the present command line. In MQTT 5 the session never expires while messages wait, unless -x says otherwise, and ends when the last one is confirmed; a Message Expiry Interval counts from when the message was read. MQTT 3.1 and 3.1.1 leave an empty session behind at the broker.',
+    'Without a connection, lines go on being stored, and connecting is tried again with growing delays. At the end of the input a failed attempt ends the program with status 7 and says how many messages wait. A refusal for good, a wrong password for example, ends it at once.',
+    'A message that the broker refuses, or that is larger than it takes, is reported and leaves the spool, because it would be refused again and hold up all others. QoS 2 messages of unknown fate (see --on-session-loss) stay in the spool and are not sent, but reported in every run, until a run with --on-session-loss republish sends them. All of these make the exit status other than 0, and so do messages removed by --spool-max-age or --spool-full drop-oldest.',
+    'What a power failure may take is said at --spool-sync. A damaged end of the files is cut off, with a warning: messages may then be missing or come twice. The files are those of LevelDB, and readable by their owner alone; the payloads in them are not encrypted.',
+  ],
+}
+
 const PAGES: Record<Program, Page> = {
   'mqtt-pub': {
     brief: 'publish messages to an MQTT broker',
@@ -149,6 +162,7 @@ const PAGES: Record<Program, Page> = {
           'SIGINT, SIGTERM and SIGHUP stop the reading and the sending, disconnect in order, say how many messages are not confirmed, and end the program by the signal. A second signal ends it at once.',
         ],
       },
+      SPOOL_SECTION,
       LIMITS,
       EXPLAIN,
     ],
@@ -161,6 +175,10 @@ const PAGES: Record<Program, Page> = {
       {
         text: 'Keep the password out of ps:',
         command: 'mqtt-pub -u me --password-file ~/.mqtt-password -t hello -m abcd',
+      },
+      {
+        text: 'Keep what a sensor prints on disk until the broker has it, exactly once:',
+        command: 'sensor | mqtt-pub -t house/t -l -q 2 --spool /var/spool/house',
       },
       { text: 'Watch the packets of MQTT 3.1:', command: 'mqtt-pub -V mqttv31 -t hello -m abcd -q 2 -d' },
     ],

@@ -115,6 +115,14 @@ export interface Given {
   format?: string
   optionsFile?: string
   profile?: string
+  spool?: string
+  flush?: true
+  spoolStatus?: true
+  spoolSync?: 'each' | 'batch' | 'none'
+  spoolMaxBytes?: number
+  spoolMaxAgeSeconds?: number
+  spoolFull?: 'pause' | 'drop-oldest'
+  onSessionLoss?: 'report' | 'republish'
   completion?: Shell
   help?: true
   showVersion?: true
@@ -150,6 +158,7 @@ export const GROUPS = {
   output: 'Output',
   connection: 'Connection',
   session: 'Session and delivery',
+  spool: 'Spool',
   tls: 'TLS',
   will: 'Will',
   mode: 'What to do',

@@ -1,0 +1,31 @@
+// What ends a run before its work is done: a signal, or the time limit.
+
+import { Alarm, now } from '../client/index.js'
+import type { Signal } from './io.js'
+
+export class Stop {
+  readonly #controller = new AbortController()
+  readonly #alarm = new Alarm()
+  cause: { why: 'signal'; signal: Signal } | { why: 'timeout' } | undefined
+  readonly reached: Promise<void> = new Promise((resolve) => {
+    this.#controller.signal.addEventListener('abort', () => resolve())
+  })
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  now(cause: NonNullable<Stop['cause']>): void {
+    this.cause ??= cause
+    this.#controller.abort()
+  }
+
+  /** The work is done, or has failed: no time limit counts any more. */
+  cancel(): void {
+    this.#alarm.cancel()
+  }
+
+  after(delayMs: number): void {
+    this.#alarm.set(now() + delayMs, () => this.now({ why: 'timeout' }))
+  }
+}
