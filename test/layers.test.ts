@@ -11,8 +11,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   session: ['packet', 'errors'],
   transport: ['errors'],
   passwd: ['errors'],
+  spool: ['packet', 'errors'],
   client: ['session', 'packet', 'transport', 'errors'],
-  cli: ['client', 'session', 'packet', 'transport', 'passwd', 'errors'],
+  cli: ['client', 'session', 'packet', 'transport', 'passwd', 'spool', 'errors'],
 }
 /** The library's front, what starts a program, and the build stand outside the layers. */
 const EXEMPT = ['index.ts', 'launch.ts', 'build.ts', 'build-caches.ts']
@@ -107,6 +108,9 @@ test('the walker sees a breach of each rule, and none where there is none', () =
     ['transport/a.ts', `import { NONE } from '../packet/index.js'`],
     ['transport/a.ts', 'socket.setTimeout(1)'],
     ['passwd/a.ts', `import { main } from '../cli/index.js'`],
+    ['spool/a.ts', `import { connect } from '../client/index.js'`],
+    ['spool/a.ts', `import { packetIdOf } from '../session/index.js'`],
+    ['client/a.ts', `import { Spool } from '../spool/index.js'`],
     ['client/a.ts', `import { Io } from '../cli/io.js'`],
     ['client/a.ts', `import { hash } from '../passwd/index.js'`],
     ['client/a.ts', `import { setTimeout as sleep } from 'node:timers/promises'`],
@@ -134,6 +138,7 @@ test('the walker sees a breach of each rule, and none where there is none', () =
     ['client/sub/a.ts', `import { Session } from '../../session/index.js'\nimport { b } from '../b.js'`],
     ['client/a.ts', `import { dial } from '../transport/index.js'\nconst now = Date.now()`],
     ['cli/io.ts', `import { filterFault } from '../packet/index.js'\nprocess.exit(1)`],
+    ['spool/a.ts', `import type { Qos } from '../packet/index.js'\nimport { x } from 'node:fs'`],
     ['cli/flags/a.ts', `import { hash } from '../../passwd/index.js'\nimport chalk from 'chalk'`],
     ['cli/a.ts', `import about from '../../package.json' with { type: 'json' }`],
     ['index.ts', `export { Client } from './client/index.js'`],

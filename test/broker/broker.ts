@@ -13,6 +13,8 @@ export interface Policy {
   on?: (packet: Seen, link: BrokerLink) => boolean | undefined
   /** Acknowledgements of messages come this late. */
   delayMs?: number
+  /** Where to listen; default: on a free port. */
+  port?: number
 }
 
 /** One connection of a client. */
@@ -76,7 +78,7 @@ class Listening implements Broker {
       })
       this.links.push(link)
     })
-    this.#server.listen(0, '127.0.0.1')
+    this.#server.listen(this.#policy.port ?? 0, '127.0.0.1')
     await once(this.#server, 'listening')
     this.#port = (this.#server.address() as AddressInfo).port
   }

@@ -21,6 +21,8 @@ export interface ScriptOptions {
   do?: Readonly<Record<string, () => unknown>>
   /** How long a single step may take. */
   limitMs?: number
+  /** Where to listen; default: on a free port. */
+  port?: number
 }
 
 export interface ScriptedBroker {
@@ -102,7 +104,7 @@ class Player implements ScriptedBroker {
       this.#backlog.push(new Link(socket, () => this.#wake?.()))
       this.#wake?.()
     })
-    this.#server.listen(0, '127.0.0.1')
+    this.#server.listen(this.#options.port ?? 0, '127.0.0.1')
     await once(this.#server, 'listening')
     this.#play().then(
       () => this.#end(),

@@ -94,8 +94,17 @@ const COLUMNS = `
 const ADDED = new Set([
   ...['--options-file', '--profile', '--password-file', '--completion', '--ack-timeout', '--retry-interval'],
   ...['--no-local', '-W', '--ws-path', '--ws-header', '--tls-use-node-certs', '--key-passphrase-file'],
-  ...['--no-local', '-W', '--connect-timeout', '--retry-connect', '--reconnect-delay', '--max-reconnects'],
-  ...['--explain', '--password-command'],
+  ...['--connect-timeout', '--retry-connect', '--reconnect-delay', '--max-reconnects'],
+  ...[
+    '--explain',
+    '--password-command',
+    '--on-session-loss',
+    '--spool',
+    '--flush',
+    '--spool-status',
+    '--spool-sync',
+  ],
+  ...['--spool-max-bytes', '--spool-max-age', '--spool-full'],
 ])
 
 describe('options and programs (1.2, columns P, S and R)', { concurrency: 4 }, () => {

@@ -53,6 +53,12 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<string>>> = {
   // 1 is for ever in the environment, as for switches.
   'retry-connect': fraction(2, 10_000),
   'retry-interval': number(0, 10_000),
+  'on-session-loss': fc.constantFrom('report', 'republish'),
+  spool: path,
+  'spool-full': fc.constantFrom('pause', 'drop-oldest'),
+  'spool-max-age': fraction(1, 1_000),
+  'spool-max-bytes': fc.constantFrom('1', '500k', '64M', '2G'),
+  'spool-sync': fc.constantFrom('each', 'batch', 'none'),
   'password-file': path,
   port: number(0, 65_535),
   'protocol-version': fc.constantFrom('5', 'mqttv5', '311', 'mqttv311', '31', 'mqttv31'),

@@ -140,10 +140,10 @@ export class Driver {
     return lines
   }
 
-  /** The application publishes; the payload is the tag. */
-  publish(qos: Qos, payload: string, more: Partial<Publish> = {}): string[] {
+  /** The application publishes, perhaps with an identifier of its choice; the payload is the tag. */
+  publish(qos: Qos, payload: string, more: Partial<Publish> = {}, packetId?: number): string[] {
     const { topic = 't', retain = false, properties = NONE } = more
-    const message = { topic, payload: bytes(payload), qos, retain, properties }
+    const message = { topic, payload: bytes(payload), qos, retain, properties, ...(packetId && { packetId }) }
     return this.run(this.session.publish(message, payload, this.now))
   }
 

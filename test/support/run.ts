@@ -184,6 +184,7 @@ export async function inProcess(program: Program, args: Args): Promise<Told> {
     screen: undefined,
     colour: false,
     hideArguments() {},
+    keepFilesPrivate() {},
     write(bytes, done) {
       out += Buffer.from(bytes)
       done()
