@@ -38,6 +38,8 @@ export class Connection {
   #endLimitMs = 0
   #timedOut = false
   #head = EMPTY
+  /** The broker sent a DISCONNECT of its own, after ours. */
+  #interrupted = false
 
   constructor(stream: Duplex, version: Version, maxPacketSize: number | undefined, events: ConnectionEvents) {
     this.#stream = stream
@@ -53,11 +55,12 @@ export class Connection {
       events.flushed(mark)
     })
     stream.on('data', (chunk: Buffer) => {
-      if (this.#ended) return
+      if (this.#ended && this.#onEnd === undefined) return
       if (this.#head.length < HEAD_BYTES)
         this.#head = Buffer.concat([this.#head, chunk.subarray(0, HEAD_BYTES)])
       this.#decoder.push(chunk)
-      events.readable()
+      if (this.#ended) this.#listenForDisconnect()
+      else events.readable()
     })
     stream.on('error', (error: Error) => {
       this.#error ??= error
@@ -136,10 +139,21 @@ export class Connection {
     this.#stream.destroy()
   }
 
+  /** Of what comes behind our DISCONNECT only one of the broker matters: it may have been sent before ours was read. */
+  #listenForDisconnect(): void {
+    try {
+      for (let packet = this.#decoder.next(); packet !== undefined; packet = this.#decoder.next()) {
+        if (packet.type === 'disconnect') this.#interrupted = true
+      }
+    } catch {
+      this.#stream.removeAllListeners('data').resume()
+    }
+  }
+
   #wasReset(): boolean {
     // A broker that closes without reading the close_notify of TLS resets too, though it has read all else.
     const harmless = 'encrypted' in this.#stream && this.#stream.writableFinished
-    return this.#error !== undefined && !harmless
+    return this.#interrupted || (this.#error !== undefined && !harmless)
   }
 
   #closed(): void {
@@ -151,7 +165,10 @@ export class Connection {
   }
 }
 
-/** How an ended connection closed: by both sides, not by the broker in time, or by a reset, which shows unread bytes. */
+/**
+ * How an ended connection closed: by both sides, not by the broker in time, or by a reset, which shows unread bytes, as
+ * does a DISCONNECT of the broker.
+ */
 export type Closing = 'closed' | 'timeout' | 'reset'
 
 function closeReason(error: Error | undefined, buffered: number): MqttError {

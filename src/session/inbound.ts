@@ -8,8 +8,9 @@ import { Queue } from './queue.js'
 import type { Sink } from './sink.js'
 
 interface Owed {
-  type: 'puback' | 'pubrec'
+  type: 'puback' | 'pubrec' | 'pubcomp'
   packetId: number
+  reasonCode: number
   /** The acknowledgement leaves when everything delivered up to this number is safe. */
   sequence: number
 }
@@ -52,8 +53,7 @@ export class Inbound<Tag> {
     // Until PUBREL the identifier means the message that was delivered, whatever DUP says [MQTT-4.3.3-10].
     if (qos === 1 || !this.#isRepeated(packet)) this.#deliver(packet, topic)
     if (qos === 2) this.#unreleased.set(packetId, this.#connection)
-    this.#owed.push({ type: qos === 1 ? 'puback' : 'pubrec', packetId, sequence: this.#delivered })
-    this.#acknowledge()
+    this.#owe({ type: qos === 1 ? 'puback' : 'pubrec', packetId, reasonCode: 0, sequence: this.#delivered })
   }
 
   #isRepeated({ packetId, dup }: Publish): boolean {
@@ -75,19 +75,26 @@ export class Inbound<Tag> {
     this.#acknowledge()
   }
 
+  #owe(owed: Owed): void {
+    this.#owed.push(owed)
+    this.#acknowledge()
+  }
+
   #acknowledge(): void {
     for (let owed = this.#owed.peek(); owed !== undefined; owed = this.#owed.peek()) {
       if (owed.sequence > this.#written) return
       this.#owed.shift()
       if (owed.type === 'puback') this.#open.delete(owed.packetId)
-      this.#sink.send(ack(owed.type, owed.packetId))
+      this.#sink.send(ack(owed.type, owed.packetId, owed.reasonCode))
     }
   }
 
   pubrel(packetId: number): void {
     const known = this.#unreleased.delete(packetId)
     this.#open.delete(packetId)
-    this.#sink.send(ack('pubcomp', packetId, known || this.#version !== 5 ? 0 : 0x92)) // [MQTT-4.3.3-11]
+    const reasonCode = known || this.#version !== 5 ? 0 : 0x92 // [MQTT-4.3.3-11]
+    // It needs nothing to be safe, but must not overtake a PUBREC that does.
+    this.#owe({ type: 'pubcomp', packetId, reasonCode, sequence: 0 })
   }
 
   /** Acknowledgements owed to the old connection are void: the broker sends those messages again. */

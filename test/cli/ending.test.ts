@@ -81,3 +81,18 @@ for (const words of [['--pw=secret'], ['-Psecret'], ['--proxy=socks5h://u:secret
     assert.match(run.err, /VALUE/)
   })
 }
+
+test('QoS 0 on a connection that the broker ends for a reason of its own is not confirmed (P1)', async (t) => {
+  // It is shut down while our DISCONNECT is on its way; what it has not read by then it never will.
+  const server = await broker(t, {
+    on: ({ name }, link) => {
+      if (name === 'PUBLISH') link.send(Buffer.from('e0018b', 'hex'))
+      if (name === 'PUBLISH') link.socket.end()
+      return name !== 'CONNECT'
+    },
+  })
+  const args = ['-h', '127.0.0.1', '-p', server.port, '-t', 'a', '-m', 'x', '-V', 'mqttv5']
+  const { code, err } = told(await cli(t, 'mqtt-pub', args))
+  assert.equal(code, 7, err)
+  assert.match(err, /1 of 1 message\(s\) not confirmed/)
+})

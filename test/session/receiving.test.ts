@@ -128,6 +128,18 @@ each(VERSIONS, 'S22 acknowledgements wait for the output and keep their order', 
   is(d.written(), 'PUBACK 3', 'PUBREC 4', 'PUBACK 5')
 })
 
+each(
+  VERSIONS,
+  'S22, S42 a PUBCOMP does not overtake what is owed for packets before its PUBREL',
+  (version) => {
+    const d = open(version, 'kept')
+    d.stalled = true
+    is(d.burst('q2 5 x', 'q2 5 x dup', 'PUBREL 5', 'q1 6 y'), 'deliver q2 5 x', 'deliver q1 6 y')
+    is(d.run(d.session.written(1, d.now)), 'PUBREC 5', 'PUBREC 5', 'PUBCOMP 5')
+    is(d.written(), 'PUBACK 6')
+  },
+)
+
 each(VERSIONS, 'S22 a QoS 0 message before an acknowledged one has to be safe too', (version) => {
   const d = open(version, 'kept')
   d.stalled = true
