@@ -69,6 +69,12 @@ export class Wire {
     return frame === undefined ? undefined : this.#read(frame)
   }
 
+  /** The same by name and bytes alone, so that it may come from either side. */
+  skim(): { name: string; bytes: Buffer } | undefined {
+    const bytes = this.#frame()?.bytes
+    return bytes && { name: NAMES[(bytes[0] as number) >> 4] as string, bytes }
+  }
+
   #frame(): { bytes: Buffer; body: number } | undefined {
     if (this.#length < 2) return undefined
     const head = (this.#chunks[0] as Buffer).length >= 5 ? (this.#chunks[0] as Buffer) : this.bytes

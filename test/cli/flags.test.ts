@@ -8,7 +8,7 @@ import { FLAGS, flagsOf } from '../../src/cli/flags/index.js'
 import { manualPage, STATUSES } from '../../src/cli/flags/man.js'
 import { envName, GROUPS, spelling } from '../../src/cli/flags/table.js'
 import { findCommand, start as startCommand } from '../support/processes.js'
-import { ALL_PROGRAMS, type AnyProgram, cli } from './support.js'
+import { ALL_PROGRAMS, type AnyProgram, cli, PROGRAMS } from './support.js'
 
 const page = (program: AnyProgram): string =>
   fileURLToPath(new URL(`../../man/${program}.1`, import.meta.url))
@@ -108,4 +108,25 @@ describe('per program', () => {
       assert.match(stdout.toString(), /EXIT STATUS/)
     })
   }
+})
+
+describe('man/mqtt-tools-guarantees.7', () => {
+  const path = fileURLToPath(new URL('../../man/mqtt-tools-guarantees.7', import.meta.url))
+
+  test('is shipped, and the other pages name it', () => {
+    const { man } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+    assert.ok(man.includes('man/mqtt-tools-guarantees.7'))
+    for (const program of PROGRAMS) {
+      assert.ok(readFileSync(page(program), 'utf8').endsWith('\\fBmqtt\\-tools\\-guarantees\\fR(7)\n'))
+      assert.ok(readFileSync(path, 'utf8').includes(`\\fB${program.replace('-', '\\-')}\\fR(1)`))
+    }
+  })
+
+  test('has no warnings for groff', async (t) => {
+    const groff = findCommand('groff')
+    if (groff === undefined) return t.skip('groff is not on PATH')
+    const { status, stdout, stderr } = await startCommand(t, groff, ['-man', '-ww', '-Tutf8', path]).ended
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
+    assert.ok(stdout.length > 3_000)
+  })
 })

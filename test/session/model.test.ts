@@ -8,28 +8,52 @@ import type { Packet, Publish, Qos, Version } from '../../src/packet/index.js'
 import { Broker } from './broker.js'
 import { Driver, each, optionsFor, VERSIONS } from './support.js'
 
-type Step =
-  | { do: 'publish'; qos: Qos }
-  /** A packet of ours reaches the broker. */
-  | { do: 'forward' }
-  /** The broker sends one of the answers it owes; which one is its choice. */
-  | { do: 'answer'; which: number; refuse: boolean }
-  /** A packet of the broker reaches us. */
-  | { do: 'back' }
-  /** The connection is lost; `window` is what the broker allows on the next one. */
-  | { do: 'cut'; window: number }
-  /** Time passes, which may be long enough for the timed retry of 3.x. */
-  | { do: 'wait'; ms: number }
+/** One step of the machine. The world knows what is possible: a step that is not does nothing. */
+class Step implements fc.Command<object, World> {
+  readonly #text: string
+  readonly #act: (world: World) => void
+
+  constructor(text: string, act: (world: World) => void) {
+    this.#text = text
+    this.#act = act
+  }
+
+  check(): boolean {
+    return true
+  }
+
+  run(_model: object, world: World): void {
+    this.#act(world)
+  }
+
+  /** For the report of a failing run. */
+  toString(): string {
+    return this.#text
+  }
+}
 
 const small = fc.integer({ min: 1, max: 5 })
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('publish'), qos: fc.constantFrom(0, 1, 2) }) },
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('forward') }) },
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('answer'), which: fc.nat(9), refuse: fc.boolean() }) },
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('back') }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('cut'), window: small }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('wait'), ms: fc.constantFrom(300, 1_000, 5_000) }) },
-) as fc.Arbitrary<Step>
+
+const STEPS: fc.Arbitrary<Step>[] = [
+  // More often than the rest, or the window would rarely be full.
+  ...[0, 1, 2, 1, 2].map((qos) =>
+    fc.constant(new Step(`publish q${qos}`, (world) => world.publish(qos as Qos))),
+  ),
+  // A packet of ours reaches the broker.
+  fc.constant(new Step('forward', (world) => world.forward())),
+  // The broker sends one of the answers it owes; which one is its choice.
+  fc
+    .tuple(fc.nat(9), fc.boolean())
+    .map(([which, refuse]) => new Step(`answer ${which} ${refuse}`, (world) => world.answer(which, refuse))),
+  // A packet of the broker reaches us.
+  fc.constant(new Step('deliver', (world) => world.deliver())),
+  // Several steps of the line at once, or exchanges would rarely come to their end.
+  small.map((times) => new Step(`carry ${times}`, (world) => world.carry(times))),
+  // The connection is lost; the number is what the broker allows on the next one.
+  small.map((window) => new Step(`cut ${window}`, (world) => world.cut(window))),
+  // Time passes, which may be long enough for the timed retry of 3.x.
+  fc.constantFrom(300, 1_000, 5_000).map((ms) => new Step(`wait ${ms}`, (world) => world.wait(ms))),
+]
 
 class World {
   readonly driver: Driver
@@ -66,36 +90,33 @@ class World {
     return this.#version === 5 ? { receiveMaximum: this.#window } : {}
   }
 
-  play(step: Step): void {
-    switch (step.do) {
-      case 'publish': {
-        const payload = `${this.#qos.length}`
-        this.#qos.push(step.qos)
-        return this.#see(this.driver.publish(step.qos, payload))
-      }
-      case 'forward':
-        return this.#forward()
-      case 'answer':
-        return this.#answer(step.which, step.refuse)
-      case 'back':
-        return this.#deliver()
-      case 'cut':
-        return this.#cut(step.window)
-      case 'wait':
-        // In parts shorter than the retry interval, for one round of repetitions at a time.
-        for (let ms = 0; ms < step.ms; ms += 100) this.#see(this.driver.wait(100))
-        return
+  publish(qos: Qos): void {
+    const payload = `${this.#qos.length}`
+    this.#qos.push(qos)
+    this.#see(this.driver.publish(qos, payload))
+  }
+
+  /** In parts shorter than the retry interval, for one round of repetitions at a time. */
+  wait(ms: number): void {
+    for (let passed = 0; passed < ms; passed += 100) this.#see(this.driver.wait(100))
+  }
+
+  carry(times: number): void {
+    for (let time = 0; time < times; time++) {
+      this.forward()
+      this.answer(0, false)
+      this.deliver()
     }
   }
 
-  #forward(): void {
+  forward(): void {
     const packet = this.driver.sent[this.#forwarded]
     if (packet === undefined) return
     this.#forwarded++
     this.#owed.push(...this.broker.answer(packet))
   }
 
-  #answer(which: number, refuse: boolean): void {
+  answer(which: number, refuse: boolean): void {
     if (this.#owed.length === 0) return
     // Answers about one identifier keep their order, or PUBCOMP might overtake PUBREC.
     const chosen = this.#owed[which % this.#owed.length] as string
@@ -109,7 +130,7 @@ class World {
     this.#back.push(answer)
   }
 
-  #deliver(): void {
+  deliver(): void {
     const answer = this.#back.shift()
     if (answer === undefined) return
     const [name, id] = answer.split(' ')
@@ -125,7 +146,7 @@ class World {
     this.#see(this.driver.from(answer))
   }
 
-  #cut(window: number): void {
+  cut(window: number): void {
     this.#see(this.driver.cut())
     this.#forwarded = this.#checked = 1
     this.#owed = []
@@ -170,9 +191,7 @@ class World {
   /** Lets everything come to its end and looks at the result. */
   finish(): void {
     for (let round = 0; round < 10_000 && this.#settled.size < this.#qos.length; round++) {
-      this.#forward()
-      this.#answer(0, false)
-      this.#deliver()
+      this.carry(1)
     }
     const { accepted } = this.broker
     for (const [number, qos] of this.#qos.entries()) {
@@ -208,9 +227,9 @@ function ascending(a: number, b: number): number {
 
 each(VERSIONS, 'model: any publishes, cuts and answers, with a kept session', (version) => {
   fc.assert(
-    fc.property(small, fc.array(step, { maxLength: 80, size: 'max' }), (window, steps) => {
+    fc.property(small, fc.commands(STEPS, { maxCommands: 80, size: 'max' }), (window, steps) => {
       const world = new World(version, window)
-      for (const one of steps) world.play(one)
+      fc.modelRun(() => ({ model: {}, real: world }), steps)
       world.finish()
     }),
     { numRuns: 1_200 },

@@ -4,7 +4,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { findCommand, Lines, type Running, start, temporaryFolder, until } from './processes.js'
+import { findCommand, Lines, type Running, type Scope, start, temporaryFolder, until } from './processes.js'
 
 const MUST_RUN = process.env.CI === 'true' || process.env.MQTT_TOOLS_NEED_BROKER === '1'
 
@@ -42,14 +42,14 @@ autosave_interval 0
 `
 
 export class Mosquitto {
-  readonly #t: TestContext
+  readonly #t: Scope
   readonly folder: string
   ports: readonly number[] = []
   /** Everything it has said, over all restarts. */
   readonly log = new Lines()
   #running: Running | undefined
 
-  constructor(t: TestContext) {
+  constructor(t: Scope) {
     this.#t = t
     this.folder = temporaryFolder(t)
   }
@@ -111,6 +111,15 @@ export class Mosquitto {
     await this.#running?.ended
   }
 
+  /** Stops it where it stands; `thaw` has it go on. Linux only. */
+  async freeze(): Promise<void> {
+    await this.#running?.freeze()
+  }
+
+  thaw(): void {
+    this.#running?.signal('SIGCONT')
+  }
+
   /** On the same ports, with the same data. */
   async restart(): Promise<void> {
     if (!(await this.start()))
@@ -151,7 +160,7 @@ export class Mosquitto {
 }
 
 /** Starts mosquitto with a configuration, on free ports, in a folder of its own. */
-export async function startMosquitto(t: TestContext, config = OPEN_BROKER): Promise<Mosquitto> {
+export async function startMosquitto(t: Scope, config = OPEN_BROKER): Promise<Mosquitto> {
   const broker = new Mosquitto(t)
   const count = Math.max(1, ...[...config.matchAll(/\{port(\d+)\}/g)].map(([, number]) => Number(number)))
   for (;;) {

@@ -9,6 +9,9 @@ import { delimiter, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
+/** What a test context is to a helper: it tells when everything has to be gone. */
+export type Scope = Pick<TestContext, 'after'>
+
 /** Far longer than anything here takes: reaching it means that something hangs. */
 const LIMIT_MS = 90_000
 
@@ -245,7 +248,7 @@ export class Running {
 
 /** Starts a program that does not outlive the test. */
 export function start(
-  t: TestContext,
+  t: Scope,
   command: string,
   args: readonly string[],
   options: StartOptions = {},
@@ -326,7 +329,7 @@ export function newFolder(): string {
 }
 
 /** An empty folder that is gone when the test is over. */
-export function temporaryFolder(t: TestContext): string {
+export function temporaryFolder(t: Scope): string {
   const folder = newFolder()
   t.after(() => remove(folder))
   return folder

@@ -8,6 +8,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type ScriptOptions, script } from '../broker/script.js'
+import type { Scope } from './processes.js'
 
 export type Program = 'mqtt-pub' | 'mqtt-sub'
 export type Args = readonly (string | number)[]
@@ -51,7 +52,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const LIMIT_MS = 45_000
 
 /** Starts a program; it is killed when the test ends. */
-export function start(t: TestContext, program: Program, args: Args, options: CliOptions = {}): Running {
+export function start(t: Scope, program: Program, args: Args, options: CliOptions = {}): Running {
   const { input, pipeFrom, keepStdin, pauseStdout, limitMs = LIMIT_MS } = options
   const words = [process.execPath, join(ROOT, 'bin', program), ...args.map(String)]
   // Between Node processes a "pipe" is a socket, which cannot be opened by its name.

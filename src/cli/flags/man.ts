@@ -290,7 +290,11 @@ export function manualPage(program: Program): string {
   for (const { text, command } of page.examples) {
     lines.push('.PP', escaped(text), '.PP', '.EX', ...command.split('\n').map(escaped), '.EE')
   }
-  lines.push('.SH SEE ALSO', others.map((name) => `\\fB${escaped(name)}\\fR(1)`).join(', '))
+  const pages = [
+    ...others.map((name) => `\\fB${escaped(name)}\\fR(1)`),
+    '\\fBmqtt\\-tools\\-guarantees\\fR(7)',
+  ]
+  lines.push('.SH SEE ALSO', pages.join(', '))
   return `${lines.join('\n')}\n`
 }
 
