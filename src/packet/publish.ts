@@ -8,13 +8,16 @@ import type { Writer } from './writer.js'
 
 export function decodePublish(flags: number, body: Reader, version: Version): Publish {
   const qos = ((flags >> 1) & 3) as Qos
-  const topic = body.utf8()
+  const start = body.offset
+  const known = body.knownTopic()
+  const topic = known ?? body.utf8()
   const packetId = qos === 0 ? 0 : body.packetId()
   const properties: Publish['properties'] = version === 5 ? readProperties(body, 'publish') : NONE
   // An empty name stands for a Topic Alias, in MQTT 5 alone.
-  if (topic !== '' || properties.topicAlias === undefined) {
+  if (known === undefined && (topic !== '' || properties.topicAlias === undefined)) {
     const fault = topicFault(topic)
     if (fault !== undefined) throw body.fail(`topic name ${fault}`, 'MQTT-3.3.2-2', 0x82)
+    body.noteTopic(start, topic)
   }
   return {
     type: 'publish',

@@ -1,6 +1,7 @@
 // A cursor over the body of one packet. It cannot run past the end: every read checks and throws.
 
 import { type Fault, MalformedError } from '../errors.js'
+import { knownTopic, rememberTopic } from './topic-cache.js'
 
 // The defaults of TextDecoder repair bad bytes and strip a leading U+FEFF; neither is allowed here.
 const TEXT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -104,6 +105,28 @@ export class Reader {
       throw this.fail('string holds U+0000', 'MQTT-1.5.4-2')
     }
     return text
+  }
+
+  /** A topic name that was found legal before; undefined, and nothing read, where it was not. */
+  knownTopic(): string | undefined {
+    const from = this.offset + 2
+    if (from > this.#end) return undefined
+    const length = ((this.#bytes[from - 2] as number) << 8) | (this.#bytes[from - 1] as number)
+    if (from + length > this.#end) return undefined
+    const topic = knownTopic(this.#bytes, from, length)
+    if (topic !== undefined) this.offset = from + length
+    return topic
+  }
+
+  /** Notes that `topic`, read at offset `start` by `utf8`, is a legal topic name. */
+  noteTopic(start: number, topic: string): void {
+    const from = start + 2
+    rememberTopic(
+      this.#bytes,
+      from,
+      ((this.#bytes[start] as number) << 8) | (this.#bytes[start + 1] as number),
+      topic,
+    )
   }
 
   /** Length-prefixed bytes, as a view. */

@@ -7,7 +7,7 @@ import { MAX_STRING_BYTES, stringFault } from './topic.js'
 /** Largest Remaining Length, MQTT 5.0 §2.1.4. */
 export const MAX_REMAINING_LENGTH = 268_435_455
 
-const CHUNK_BYTES = 16_384
+const CHUNK_BYTES = 65_536
 // From here on it is cheaper to hand a payload over as it is than to copy it next to its header.
 const LINK_BYTES = 4_096
 
