@@ -16,10 +16,16 @@ import { EXIT, type Reporter, statusOf } from './exit.js'
 import { checkSpool } from './flags/spool.js'
 import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
-import { lineError, readLines } from './lines.js'
+import { readLines } from './lines.js'
 import { readPayload } from './payload.js'
 import { clientOptions, identityFault } from './settings.js'
 import { Stop } from './stop.js'
+
+/**
+ * Unacknowledged messages at a time, unless -M or an MQTT 5 broker says less: enough that round trips do not limit. Some
+ * brokers take no more than 100 QoS 2 messages without PUBREL from a client, and in 3.x cannot say so.
+ */
+const IN_FLIGHT = { 0: 1_000, 1: 1_000, 2: 100 } as const
 
 export function main(argv: readonly string[], io: Io): Promise<number> {
   return runProgram('mqtt-pub', argv, io, checkSpool, async (given, reporter) => {
@@ -46,6 +52,7 @@ async function publish(given: Given, reporter: Reporter, io: Io): Promise<number
   io.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => stop.now({ why: 'signal', signal }))
   // One message in a session nobody keeps could be doubled by a second try: the caller decides.
   options.reconnect = lines ? 'always' : 'kept'
+  options.maxInFlight ??= IN_FLIGHT[given.qos ?? 0]
   const tally = new Tally(given.qos ?? 0, reporter)
   const end = { given, tally, stop, io, reporter }
   let client: Client
@@ -146,29 +153,21 @@ async function publishLines(
   io: Io,
   interrupted: AbortSignal,
 ): Promise<void> {
-  const lines = readLines(io.stdin)
-  await new Promise<void>((resolve, reject) => {
-    const stop = (): void => {
-      lines.destroy()
-      resolve()
-    }
-    interrupted.addEventListener('abort', stop)
-    tally.onStop(stop)
-    lines.on('error', (error) => reject(lineError(error)))
-    lines.on('end', resolve)
-    lines.on('data', (line: Buffer) => {
-      if (interrupted.aborted) return
-      tally.given++
-      try {
-        if (client.enqueue(topic, line, message, tally.settled)) return
-      } catch (error) {
-        reject(error as Error)
-        return stop()
-      }
-      lines.pause()
-      client.drain(() => lines.resume())
+  let isPaused = false
+  const lines = readLines(io.stdin, (line) => {
+    if (interrupted.aborted) return
+    tally.given++
+    if (client.enqueue(topic, line, message, tally.settled) || isPaused) return
+    isPaused = true
+    lines.pause()
+    client.drain(() => {
+      isPaused = false
+      lines.resume()
     })
   })
+  interrupted.addEventListener('abort', () => lines.stop())
+  tally.onStop(() => lines.stop())
+  await lines.ended
   if (!interrupted.aborted) await client.drained()
 }
 

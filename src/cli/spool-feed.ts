@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import { Alarm, now } from '../client/index.js'
 import type { Spool, SpoolMessage } from '../spool/index.js'
 import type { Given } from './flags/table.js'
-import { lineError, readLines } from './lines.js'
+import { readLines } from './lines.js'
 
 /** Stores the message as often as --repeat says. */
 export async function feedMessage(
@@ -25,31 +25,32 @@ export async function feedMessage(
 }
 
 /** Stores each line; those that came together share a write. Resolves at the end of the input. */
-export function feedLines(
+export async function feedLines(
   spool: Spool,
   message: Omit<SpoolMessage, 'payload'>,
   input: Readable,
   stopped: AbortSignal,
   stored: () => void,
 ): Promise<void> {
-  const lines = readLines(input)
   const batch: Buffer[] = []
   let storing: Promise<void> = Promise.resolve()
-  return new Promise((resolve, reject) => {
-    const store = async (): Promise<void> => {
-      lines.pause()
-      await spool.append(batch.splice(0).map((payload) => ({ ...message, payload })))
-      stored()
-      await spool.room()
-      lines.resume()
-    }
-    stopped.addEventListener('abort', () => lines.destroy())
-    lines.on('error', (error) => reject(lineError(error)))
-    lines.on('end', () => storing.then(resolve, reject))
-    lines.on('data', (line: Buffer) => {
-      if (batch.push(line) > 1) return
-      storing = Promise.resolve().then(store) // when the turn is over, and all of them are here
-      storing.catch(reject)
-    })
+  let failed = (_error: unknown): void => {}
+  const failure = new Promise<never>((_, reject) => {
+    failed = reject
   })
+  const store = async (): Promise<void> => {
+    lines.pause()
+    await spool.append(batch.splice(0).map((payload) => ({ ...message, payload })))
+    stored()
+    await spool.room()
+    lines.resume()
+  }
+  const lines = readLines(input, (line) => {
+    if (batch.push(line) > 1) return
+    storing = Promise.resolve().then(store) // when the turn is over, and all of them are here
+    storing.catch(failed)
+  })
+  stopped.addEventListener('abort', () => lines.stop())
+  await Promise.race([lines.ended, failure])
+  await storing
 }

@@ -12,7 +12,7 @@ import {
   UsageError,
 } from '../errors.js'
 import { type Connack, NONE, type Packet, type PropertiesOf, type Subscription } from '../packet/index.js'
-import { type Effect, type Outcome, type Restored, Session } from '../session/index.js'
+import { DEFAULT_WINDOW, type Effect, type Outcome, type Restored, Session } from '../session/index.js'
 import { dial, nameOf, parseUrl, type Target } from '../transport/index.js'
 import { Alarm, now } from './clock.js'
 import { type Closing, Connection } from './connection.js'
@@ -47,6 +47,10 @@ export interface Ending {
 }
 
 const EMPTY = new Uint8Array(0)
+/** From here on `enqueue` asks to wait, however small the messages' number. */
+const HELD_BYTES = 8_388_608
+/** Packets that the session is handed before what it wants is carried out. */
+const TOGETHER = 256
 /** How long our DISCONNECT may take to leave and the broker to close: when all went well, and after a fault. */
 const END_LIMIT_MS = 2_000
 const FAULT_LIMIT_MS = 1_000
@@ -62,6 +66,7 @@ export class Client {
   #connack: Connack | undefined
   readonly #reconnect: Reconnect
   readonly #stages: Stages | undefined
+  #isRunPending = false
   /** The journal is being written; nothing is decoded. */
   #recording = false
   #wantsDrain: (() => void)[] = []
@@ -159,7 +164,8 @@ export class Client {
   /** Whether `enqueue` would find room. */
   get writable(): boolean {
     if (this.#phase.name !== 'open' || this.#phase.connection.isBehind) return false
-    return this.#session.waiting < (this.#options.maxInFlight ?? 20)
+    const { maxInFlight = DEFAULT_WINDOW } = this.#options
+    return this.#session.waiting < maxInFlight && this.#session.heldBytes < HELD_BYTES
   }
 
   /** Calls `listener` once, as soon as the client is `writable` (or has ended). */
@@ -404,9 +410,7 @@ export class Client {
     try {
       // A full inbox must not keep the CONNACK of a new connection waiting.
       while (this.#isCurrent(connection) && (this.#phase.name === 'greeting' || !this.#inbox.isFull)) {
-        const packet = connection.next()
-        if (packet === undefined) break
-        this.#receive(packet)
+        if (!this.#receiveSome(connection)) break
       }
     } catch (error) {
       this.#fault(error)
@@ -414,9 +418,32 @@ export class Client {
     this.#inbox.flush()
   }
 
-  #receive(packet: Packet): void {
+  /** Hands the session what came together, as far as the inbox may have room; false where nothing more has come. */
+  #receiveSome(connection: Connection): boolean {
+    const isWatched = this.#options.onPacket !== undefined || this.#stages !== undefined
+    const at = now()
+    let room = isWatched || this.#phase.name === 'greeting' ? 1 : TOGETHER
+    let packet: Packet | undefined
+    try {
+      for (; room > 0; room--) {
+        packet = connection.next()
+        if (packet === undefined) break
+        if (isWatched) this.#watch(packet)
+        if (!this.#session.accept(packet, at)) break
+      }
+    } finally {
+      this.#run(this.#session.take(at))
+    }
+    return packet !== undefined
+  }
+
+  #watch(packet: Packet): void {
     this.#options.onPacket?.('received', packet)
     this.#stages?.received(packet)
+  }
+
+  #receive(packet: Packet): void {
+    this.#watch(packet)
     this.#run(this.#session.receive(packet, now()))
   }
 
@@ -503,6 +530,20 @@ export class Client {
           this.#note(effect)
       }
     }
+    this.#runSoon()
+  }
+
+  /** At the end of the turn: carries out what was enqueued, and looks at what all of it has changed. */
+  #runSoon(): void {
+    if (this.#isRunPending) return
+    this.#isRunPending = true
+    queueMicrotask(this.#endTurn)
+  }
+
+  readonly #endTurn = (): void => {
+    const effects = this.#session.take(now())
+    if (effects.length > 0) this.#run(effects)
+    this.#isRunPending = false
     this.#sessionAlarm.set(this.#session.wakeAt, this.#onAlarm)
     if (this.#wantsDrain.length > 0) this.#checkDrain()
     if (this.#wantsDrained.length > 0 && this.#session.unsettled === 0) {

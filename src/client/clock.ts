@@ -2,10 +2,22 @@
 
 import { hrtime } from 'node:process'
 
-/** Milliseconds of a steady clock. Not that of `performance`, which takes a millisecond to load. */
+let turn: number | undefined
+const forget = (): void => {
+  turn = undefined
+}
+
+/**
+ * Milliseconds of a steady clock, read once for all that happens in a turn. Not that of `performance`, which takes a
+ * millisecond to load.
+ */
 export function now(): number {
-  const [seconds, nanoseconds] = hrtime()
-  return seconds * 1_000 + nanoseconds / 1e6
+  if (turn === undefined) {
+    const [seconds, nanoseconds] = hrtime()
+    turn = seconds * 1_000 + nanoseconds / 1e6
+    queueMicrotask(forget)
+  }
+  return turn
 }
 
 /** One timer that can be set, moved and cancelled. */

@@ -3,4 +3,4 @@
 export type { Effect, Outcome } from './effects.js'
 export type { SessionOptions } from './options.js'
 export type { Message, Restored, SessionLossPolicy } from './outbound.js'
-export { Session } from './session.js'
+export { DEFAULT_WINDOW, Session } from './session.js'

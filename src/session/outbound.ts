@@ -69,8 +69,10 @@ interface Flow<Tag> {
 }
 
 interface Unflushed<Tag> {
+  /** Numbers of the first and the last packet. */
+  from: number
   sentAs: number
-  /** A QoS 0 message, done once its bytes have left. */
+  /** QoS 0 messages, done once their bytes have left. */
   tag?: Tag
   flow?: Flow<Tag>
 }
@@ -88,6 +90,7 @@ export class Outbound<Tag> {
   readonly #flows = new Map<number, Flow<Tag>>()
   readonly #waiting = new Queue<Waiting<Tag>>()
   #waitingQos0 = 0
+  #heldBytes = 0
   #unflushed = new Queue<Unflushed<Tag>>()
 
   // Of the present connection.
@@ -126,6 +129,11 @@ export class Outbound<Tag> {
     return this.#waiting.length
   }
 
+  /** Payload bytes of messages that wait or may have to be sent again. */
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
   /** Messages whose outcome is not known yet. */
   get unsettled(): number {
     return this.#flows.size + this.#waiting.length + this.#qos0Unflushed
@@ -140,13 +148,12 @@ export class Outbound<Tag> {
   }
 
   publish(message: Message, tag: Tag, now: number): void {
-    const expiry = message.properties.messageExpiryInterval
-    const item = { message, tag, expiresAt: expiry === undefined ? NEVER : now + expiry * 1000 }
     const mayPass = message.qos === 0 ? this.#waitingQos0 === 0 : this.#waiting.length === 0
-    if (this.#limits === undefined || !mayPass || !this.#send(item)) {
-      this.#waiting.push(item)
-      if (message.qos === 0) this.#waitingQos0++
-    }
+    if (this.#limits !== undefined && mayPass && this.#send(message, tag)) return
+    const expiry = message.properties.messageExpiryInterval
+    this.#waiting.push({ message, tag, expiresAt: expiry === undefined ? NEVER : now + expiry * 1000 })
+    this.#heldBytes += message.payload.length
+    if (message.qos === 0) this.#waitingQos0++
   }
 
   /**
@@ -174,17 +181,27 @@ export class Outbound<Tag> {
       if (item.expiresAt <= now) {
         const error = new ClosedError('message expired before it could be sent', { fate: 'expired' })
         this.#sink.settle(item.tag, { reasonCode: 0, error })
-      } else if (!this.#send(item)) return
+      } else if (!this.#send(item.message, item.tag)) return
       this.#waiting.shift()
+      this.#heldBytes -= item.message.payload.length
       if (item.message.qos === 0) this.#waitingQos0--
     }
   }
 
   /** Sends, or settles what cannot be sent; false where the window is full. */
-  #send({ message, tag }: Waiting<Tag>): boolean {
-    const { qos } = message
+  #send(message: Message, tag: Tag): boolean {
+    const { topic, payload, qos, retain, properties } = message
     if (qos > 0 && (this.#quota <= 0 || this.#held > 0)) return false
-    const packet: Publish = { type: 'publish', dup: false, packetId: 0, ...message }
+    const packet: Publish = {
+      type: 'publish',
+      dup: false,
+      qos,
+      retain,
+      topic,
+      packetId: 0,
+      properties,
+      payload,
+    }
     const error = this.#refusal(packet)
     if (error !== undefined) {
       this.#sink.settle(tag, { reasonCode: 0, error })
@@ -194,7 +211,7 @@ export class Outbound<Tag> {
       this.#sink.send(this.#aliased(packet))
       this.#qos0Sent++
       this.#qos0Unflushed++
-      this.#unflushed.push({ sentAs: this.#sink.sent, tag })
+      this.#noteQos0(this.#sink.sent, tag)
       return true
     }
     const chosen = message.packetId
@@ -206,8 +223,17 @@ export class Outbound<Tag> {
     flow.owedFirst = 1
     flow.sentAs = this.#sink.sent
     this.#flows.set(packet.packetId, flow)
-    if (this.#retryIntervalMs > 0) this.#unflushed.push({ sentAs: flow.sentAs, flow })
+    this.#heldBytes += payload.length
+    if (this.#retryIntervalMs > 0) this.#unflushed.push({ from: flow.sentAs, sentAs: flow.sentAs, flow })
     return true
+  }
+
+  /** Messages of one caller that leave one behind the other share an entry. */
+  #noteQos0(sentAs: number, tag: Tag): void {
+    const last = this.#unflushed.last
+    if (last !== undefined && last.flow === undefined && last.tag === tag && last.sentAs === sentAs - 1) {
+      last.sentAs = sentAs
+    } else this.#unflushed.push({ from: sentAs, sentAs, tag })
   }
 
   /** Takes up what an earlier run has left, in its order; `open` sends it again. */
@@ -217,6 +243,7 @@ export class Outbound<Tag> {
       const flow = flowOf(withoutAlias({ type: 'publish', dup: false, ...message }), tag, true)
       flow.stage = stage
       this.#flows.set(message.packetId, flow)
+      this.#heldBytes += message.payload.length
     }
   }
 
@@ -276,7 +303,7 @@ export class Outbound<Tag> {
     }
     flow.sentAs = this.#sink.sent
     flow.flushedAt = undefined
-    if (this.#retryIntervalMs > 0) this.#unflushed.push({ sentAs: flow.sentAs, flow })
+    if (this.#retryIntervalMs > 0) this.#unflushed.push({ from: flow.sentAs, sentAs: flow.sentAs, flow })
   }
 
   puback(packetId: number, reasonCode: number, reasonString: string | undefined): void {
@@ -305,12 +332,13 @@ export class Outbound<Tag> {
       this.#quota--
     }
     flow.stage = 'released' // from here a resend is the PUBREL, never the message [MQTT-4.3.3-6]
+    this.#heldBytes -= flow.packet.payload.length
     flow.packet.payload = EMPTY
     flow.owedComp++
     this.#sink.send(ack('pubrel', packetId))
     flow.sentAs = this.#sink.sent
     flow.flushedAt = undefined
-    if (this.#retryIntervalMs > 0) this.#unflushed.push({ sentAs: flow.sentAs, flow })
+    if (this.#retryIntervalMs > 0) this.#unflushed.push({ from: flow.sentAs, sentAs: flow.sentAs, flow })
     this.#retryRound = 0
   }
 
@@ -330,6 +358,7 @@ export class Outbound<Tag> {
   #settle(flow: Flow<Tag>, reasonCode: number, reasonString: string | undefined, mayRefuse = true): void {
     const { packetId, topic } = flow.packet
     this.#flows.delete(packetId)
+    this.#heldBytes -= flow.packet.payload.length
     const window = this.#limits?.window ?? 0
     if (flow.held) this.#held--
     else if (this.#quota < window) this.#quota++
@@ -351,6 +380,7 @@ export class Outbound<Tag> {
 
   #drop({ packet, tag }: Flow<Tag>, error: MqttError): void {
     this.#flows.delete(packet.packetId)
+    this.#heldBytes -= packet.payload.length
     this.#ids.release(packet.packetId)
     this.#sink.settle(tag, { reasonCode: 0, error })
   }
@@ -367,12 +397,15 @@ export class Outbound<Tag> {
   /** The transport has taken all packets up to number `sentAs`. */
   flushed(sentAs: number, now: number): void {
     for (let item = this.#unflushed.peek(); item !== undefined; item = this.#unflushed.peek()) {
+      if (item.flow === undefined) {
+        for (; item.from <= Math.min(item.sentAs, sentAs); item.from++) {
+          this.#qos0Unflushed--
+          this.#sink.settle(item.tag as Tag, DONE)
+        }
+      }
       if (item.sentAs > sentAs) return
       this.#unflushed.shift()
-      if (item.flow === undefined) {
-        this.#qos0Unflushed--
-        this.#sink.settle(item.tag as Tag, DONE)
-      } else if (item.flow.sentAs === item.sentAs) {
+      if (item.flow?.sentAs === item.sentAs) {
         item.flow.flushedAt = now
         if (this.#retryAt === NEVER) this.#retryAt = now + this.#retryDelay
       }
@@ -425,8 +458,9 @@ export class Outbound<Tag> {
   lost(inOrder: boolean): void {
     if (!inOrder) this.#qos0Lost += this.#qos0Sent - this.#qos0Proved - this.#qos0Unflushed
     const error = new ClosedError('connection lost before the QoS 0 message had left')
-    for (const { tag, flow } of this.#unflushed.clear()) {
-      if (flow === undefined) this.#sink.settle(tag as Tag, { reasonCode: 0, error })
+    for (const { from, sentAs, tag, flow } of this.#unflushed.clear()) {
+      if (flow !== undefined) continue
+      for (let at = from; at <= sentAs; at++) this.#sink.settle(tag as Tag, { reasonCode: 0, error })
     }
     this.#qos0Unflushed = 0
     this.#qos0Sent = this.#qos0Proved = 0
@@ -458,6 +492,7 @@ export class Outbound<Tag> {
         again.push({ message, tag, expiresAt: NEVER })
       } else {
         unknown++
+        this.#heldBytes -= payload.length
         const message = `delivery unknown of a QoS 2 message to '${topic}': the broker lost the session`
         this.#sink.settle(tag, { reasonCode: 0, error: new ClosedError(message, { fate: 'unknown' }) })
       }
@@ -473,7 +508,7 @@ export class Outbound<Tag> {
     for (const { tag } of this.#flows.values()) this.#sink.settle(tag, outcome)
     this.#flows.clear()
     for (const { tag } of this.#waiting.clear()) this.#sink.settle(tag, outcome)
-    this.#waitingQos0 = 0
+    this.#waitingQos0 = this.#heldBytes = 0
   }
 }
 

@@ -16,6 +16,11 @@ export class Queue<T> {
     return this.#items[this.#head]
   }
 
+  /** What was pushed last. */
+  get last(): T | undefined {
+    return this.#items.at(-1)
+  }
+
   shift(): T | undefined {
     const item = this.#items[this.#head]
     if (this.#head === this.#items.length) return undefined

@@ -41,7 +41,7 @@ import { type Message, Outbound, type Restored } from './outbound.js'
 import { type RequestLimits, Requests } from './requests.js'
 import { Sink } from './sink.js'
 
-const DEFAULT_WINDOW = 20
+export const DEFAULT_WINDOW = 20
 const NEVER = Number.POSITIVE_INFINITY
 /** DISCONNECT codes after which connecting again would only repeat the fight or the mistake. */
 const FINAL_DISCONNECTS = new Set([0x8e, 0x9c, 0x9d])
@@ -156,26 +156,35 @@ export class Session<Tag> {
 
   /** A packet came. Whatever it is, the answer is effects: a fault of the broker ends in a `close`. */
   receive(packet: Packet, now: number): Effect<Tag>[] {
-    if (this.#state === 'idle') return [] // bytes behind a DISCONNECT or a fault
+    this.accept(packet, now)
+    return this.take(now)
+  }
+
+  /** As `receive`, of many packets; what they ask for comes with `take`. False where nothing more is to be read. */
+  accept(packet: Packet, now: number): boolean {
+    if (this.#state === 'idle') return false // bytes behind a DISCONNECT or a fault
     try {
       this.#checkProblemInformation(packet)
       if (this.#state === 'greeting') this.#greet(packet, now)
       else this.#handle(packet, now)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      return this.fault(error)
+      this.#fault(error)
     }
-    return this.#done(now)
+    return this.#state === 'open'
   }
 
   /** The broker broke the rules: MQTT 5 names the reason in a DISCONNECT, 3.x closes, so that the will is sent. */
   fault(error: MqttError & { reasonCode: number }): Effect<Tag>[] {
-    if (this.#state === 'idle') return []
+    if (this.#state !== 'idle') this.#fault(error)
+    return this.#sink.take()
+  }
+
+  #fault(error: MqttError & { reasonCode: number }): void {
     if (this.#options.version === 5) {
       this.#sink.send({ type: 'disconnect', reasonCode: error.reasonCode, properties: NONE })
     }
     this.#close(error, false)
-    return this.#sink.take()
   }
 
   #greet(packet: Packet, now: number): void {
@@ -377,7 +386,7 @@ export class Session<Tag> {
     if (anew) this.#reauthenticating = true
     const properties = { authenticationMethod: method, authenticationData: data }
     this.#sink.send({ type: 'auth', reasonCode: anew ? 0x19 : 0x18, properties })
-    return this.#done(now)
+    return this.take(now)
   }
 
   /**
@@ -385,10 +394,26 @@ export class Session<Tag> {
    * `settle`. Throws UsageError for what no broker could take.
    */
   publish(message: Message, tag: Tag, now: number): Effect<Tag>[] {
+    this.enqueue(message, tag, now)
+    return this.take(now)
+  }
+
+  /** As `publish`, of many messages; what they ask for comes with `take`. */
+  enqueue(message: Message, tag: Tag, now: number): void {
     this.#checkMessage(message)
     if (this.#outbound.inFlight === 0) this.#progressAt = now
     this.#outbound.publish(message, tag, now)
-    return this.#done(now)
+  }
+
+  /** All that was asked for since the last time. */
+  take(now: number): Effect<Tag>[] {
+    const effects = this.#sink.take()
+    for (const { type } of effects) {
+      if (type !== 'send') continue
+      this.#keepAlive.sent(now)
+      break
+    }
+    return effects
   }
 
   #checkMessage(message: Message): void {
@@ -441,7 +466,7 @@ export class Session<Tag> {
     if (hasProperties(properties)) this.#needsFive('subscribe properties')
     checkProperties(properties, 'subscribe')
     this.#requests.ask({ type: 'subscribe', packetId: 0, dup: false, properties, subscriptions }, tag, now)
-    return this.#done(now)
+    return this.take(now)
   }
 
   /** Throws UsageError for filters that no broker could take. */
@@ -456,20 +481,25 @@ export class Session<Tag> {
     if (hasProperties(properties)) this.#needsFive('unsubscribe properties')
     checkProperties(properties, 'unsubscribe')
     this.#requests.ask({ type: 'unsubscribe', packetId: 0, dup: false, properties, filters }, tag, now)
-    return this.#done(now)
+    return this.take(now)
   }
 
   /** The bytes of all delivered messages up to `sequence` are safe: they may be acknowledged. */
   written(sequence: number, now: number): Effect<Tag>[] {
     this.#inbound.written(sequence)
-    return this.#done(now)
+    return this.take(now)
   }
 
   /** The transport has taken bytes: all packets up to number `sent`, counted from 1 on each connection, or 0. */
   flushed(sent: number, now: number): Effect<Tag>[] {
     this.#keepAlive.flushed(sent, now)
     this.#outbound.flushed(sent, now)
-    return this.#sink.take()
+    return this.take(now)
+  }
+
+  /** Payload bytes of messages that wait or may have to be sent again. */
+  get heldBytes(): number {
+    return this.#outbound.heldBytes
   }
 
   /** Number of the last packet sent, for `flushed`. */
@@ -526,14 +556,14 @@ export class Session<Tag> {
     }
     if (this.#reading) this.#outbound.retry(now)
     if (this.#keepAlive.isPingDue(now)) this.#ping(undefined, now)
-    return this.#done(now)
+    return this.take(now)
   }
 
   /** Asks for a sign of life: settles when the broker has answered, and so has read all that was sent before. */
   ping(tag: Tag, now: number): Effect<Tag>[] {
     if (this.#state === 'open') this.#ping(tag, now)
     else this.#sink.settle(tag, { reasonCode: 0, error: new ClosedError('there is no connection') })
-    return this.#done(now)
+    return this.take(now)
   }
 
   #ping(tag: Tag | undefined, now: number): void {
@@ -600,16 +630,6 @@ export class Session<Tag> {
     this.#inbound.lost()
     this.#requests.lost()
     this.#sink.push(error === undefined ? { type: 'close', retry } : { type: 'close', error, retry })
-  }
-
-  #done(now: number): Effect<Tag>[] {
-    const effects = this.#sink.take()
-    for (const { type } of effects) {
-      if (type !== 'send') continue
-      this.#keepAlive.sent(now)
-      break
-    }
-    return effects
   }
 }
 

@@ -9,9 +9,7 @@ import { UsageError } from '../../src/errors.js'
 async function lines(chunks: readonly Uint8Array[]): Promise<string[]> {
   const input = new PassThrough()
   const found: string[] = []
-  const stream = readLines(input)
-  stream.on('data', (line: Buffer) => found.push(line.toString('latin1')))
-  const ended = new Promise((resolve, reject) => stream.on('end', resolve).on('error', reject))
+  const { ended } = readLines(input, (line) => found.push(line.toString('latin1')))
   for (const chunk of chunks) {
     input.write(chunk)
     await new Promise((resolve) => setImmediate(resolve)) // so that chunks stay chunks

@@ -44,6 +44,27 @@ function refused(code: number) {
 }
 
 describe('the client library', { concurrency: 4 }, () => {
+  test('enqueue asks to wait when much is unacknowledged, however wide the window', async (t) => {
+    const held: (() => void)[] = []
+    const on: Policy['on'] = ({ name, facts }, link) => {
+      if (name !== 'PUBLISH') return false
+      held.push(() => link.send(packet(0x40, u16(Number(facts.id)))))
+      return true
+    }
+    const { client, server } = await open(t, { maxInFlight: 1_000 }, { on })
+    const send = async (count: number): Promise<void> => {
+      const all = server.messages.length + count
+      for (let nth = 0; nth < count; nth++) client.enqueue('a', Buffer.alloc(1_048_576), { qos: 1 }, () => {})
+      await server.until(() => server.messages.length === all)
+    }
+    await send(7)
+    await new Promise<void>((resolve) => client.drain(resolve))
+    await send(1)
+    assert.equal(client.writable, false)
+    for (const acknowledge of held) acknowledge()
+    await new Promise<void>((resolve) => client.drain(resolve))
+    assert.equal(client.writable, true)
+  })
   for (const version of [3, 4, 5] as const) {
     test(`publish resolves when the broker owns the message, at each QoS, level ${version}`, async (t) => {
       const { server, client } = await open(t, { version })

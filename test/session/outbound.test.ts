@@ -303,3 +303,38 @@ describe('what no broker could take is refused before anything is sent', () => {
     )
   })
 })
+
+each(VERSIONS, 'QoS 0 messages of one caller are settled as far as they have left', (version) => {
+  const d = open(version, 'clean')
+  d.clogged = true
+  for (let count = 0; count < 4; count++) d.publish(0, 'same')
+  const before = d.session.sent - 4
+  is(d.flushed(before + 1), 'settle same ok')
+  is(d.flushed(before + 3), 'settle same ok', 'settle same ok')
+  assert.equal(d.session.unsettled, 1)
+  is(d.cut(), 'settle same CLOSED')
+})
+
+each(VERSIONS, 'bytes held are those that wait or may have to be sent again', (version) => {
+  const d = open(version, 'kept', { maxInFlight: 2 })
+  const held = (): number => d.session.heldBytes
+  for (const [qos, payload] of [
+    [1, 'xx'],
+    [2, 'xxx'],
+    [1, 'xxxx'],
+  ] as const)
+    d.publish(qos, payload)
+  assert.equal(held(), 9)
+  d.from('PUBREC 2')
+  assert.equal(held(), 6) // a released message is never sent again
+  d.from('PUBACK 1')
+  assert.equal(held(), 4)
+  d.from('PUBCOMP 2')
+  d.from('PUBACK 3')
+  assert.equal(held(), 0)
+  d.publish(1, 'xx')
+  d.cut()
+  assert.equal(held(), 2)
+  d.session.abandon()
+  assert.equal(held(), 0)
+})
