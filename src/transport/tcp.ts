@@ -7,6 +7,7 @@ import { over, type Step, waitFor } from './step.js'
 
 /** Node gives each address but the last 250 ms, which is little for a broker far away. */
 const ATTEMPT_MS = 2_000
+const LOOPBACK = ['127.0.0.1', '::1'] as const
 
 /** Where a TCP connection goes, and what messages call that. */
 export interface Endpoint {
@@ -20,6 +21,7 @@ export interface Endpoint {
 export async function dialTcp(endpoint: Endpoint, signal: AbortSignal, onStage?: OnStage): Promise<Socket> {
   const { host, port, localAddress, where } = endpoint
   if (localAddress === undefined) {
+    if (host === 'localhost') return dialLocalhost(port, where, signal, onStage)
     return open({ host, port, autoSelectFamilyAttemptTimeout: ATTEMPT_MS }, where, signal, onStage)
   }
   const step: Step = { name: 'lookup', where, signal }
@@ -45,6 +47,26 @@ export async function dialTcp(endpoint: Endpoint, signal: AbortSignal, onStage?:
     }
   }
   throw failure
+}
+
+/**
+ * localhost is this machine by definition [RFC 6761 §6.3]. Looking it up, and finding out that it is no address, takes a
+ * tenth of the time of a short run.
+ */
+async function dialLocalhost(
+  port: number,
+  where: string,
+  signal: AbortSignal,
+  onStage: OnStage | undefined,
+): Promise<Socket> {
+  onStage?.({ name: 'lookup', host: 'localhost', addresses: LOOPBACK })
+  const [first, second] = LOOPBACK
+  try {
+    return await open({ host: first, port }, where, signal, onStage)
+  } catch (failure) {
+    if (signal.aborted) throw failure
+    return open({ host: second, port }, where, signal, onStage).catch(() => Promise.reject(failure))
+  }
 }
 
 /** All addresses of a host, in the order to try them. Throws TransportError. */

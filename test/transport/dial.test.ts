@@ -2,11 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { TransportError, type TransportStep } from '../../src/errors.js'
 import { dial } from '../../src/transport/index.js'
 import { broker, deadPort, mute } from '../broker/broker.js'
 import { script } from '../broker/script.js'
+import { cannot } from '../support/mosquitto.js'
 
 const never = new AbortController().signal
 
@@ -36,7 +38,21 @@ test('a port without a listener', async () => {
   )
 })
 
-test('all addresses of a name refuse: the last failure counts', async () => {
+test('localhost is both its addresses', async (t) => {
+  const server = createServer((socket) => socket.end()).listen(0, '::1')
+  t.after(() => server.close())
+  const [error] = (await Promise.race([
+    once(server, 'listening').then(() => []),
+    once(server, 'error'),
+  ])) as Error[]
+  if (error !== undefined) return cannot(t, 'this machine has no ::1')
+  const { port } = server.address() as AddressInfo
+  const stream = await dial({ host: 'localhost', port }, never)
+  assert.equal((stream as Socket).remoteAddress, '::1')
+  stream.destroy()
+})
+
+test('all addresses of a name refuse', async () => {
   const port = await deadPort()
   await assert.rejects(dial({ host: 'localhost', port }, never), failed('tcp', /localhost port .*refused/))
 })
