@@ -2,9 +2,10 @@
 
 import { isUtf8 } from 'node:buffer'
 import type { Message } from '../client/index.js'
+import { NONE } from '../packet/index.js'
 import { escapeText } from './json-escape.js'
 import { reprint } from './json-reprint.js'
-import { civil, digits, type Moment } from './moment.js'
+import { civil, type Moment } from './moment.js'
 import type { Out } from './out.js'
 
 /** What stands between the tokens: a line end and tabs for each depth, and the rest. */
@@ -56,15 +57,15 @@ export function putJson(
   const layout = pretty ? PRETTY : COMPACT
   const { one, colon, end } = layout
   if (payload.length === 0) {
-    out.text(head(message, at, layout))
+    putHead(message, at, layout, out)
     out.text('null')
   } else if (parse) {
     const parsed = reprint(payload, pretty, 1)
-    out.text(head(message, at, layout))
+    putHead(message, at, layout, out)
     out.bytes(parsed)
   } else {
     const valid = isUtf8(payload)
-    out.text(head(message, at, layout))
+    putHead(message, at, layout, out)
     out.text('"')
     // Encoded again, toString has U+FFFD for what is not UTF-8.
     out.bytes(escapeText(valid ? payload : Buffer.from(payload.toString())))
@@ -74,19 +75,51 @@ export function putJson(
   out.text(`${end}}`)
 }
 
-/** All up to the value of the payload. */
-function head(message: Message, { seconds, nanoseconds }: Moment, layout: Layout): string {
+/** What stands before and behind the microseconds in the head of a message, and of which messages. */
+interface Head {
+  seconds: number
+  topic: string
+  retain: boolean
+  length: number
+  layout: Layout
+  before: Buffer
+  behind: Buffer
+}
+
+let latest: Head | undefined
+
+/** All up to the value of the payload. In a stream most of it stays the same, so the last one is kept. */
+function putHead(message: Message, { seconds, nanoseconds }: Moment, layout: Layout, out: Out): void {
+  const { topic, qos, retain, payload, properties } = message
+  const isPlain = qos === 0 && properties === NONE
+  const fits =
+    isPlain &&
+    latest?.seconds === seconds &&
+    latest.topic === topic &&
+    latest.retain === retain &&
+    latest.length === payload.length &&
+    latest.layout === layout
+  const head = fits ? (latest as Head) : headOf(message, seconds, layout)
+  if (isPlain) latest = head
+  out.bytes(head.before)
+  const microseconds = Math.floor(nanoseconds / 1_000)
+  for (let unit = 100_000; unit >= 1; unit /= 10) out.byte(0x30 + (Math.floor(microseconds / unit) % 10))
+  out.bytes(head.behind)
+}
+
+function headOf(message: Message, seconds: number, layout: Layout): Head {
   const { topic, qos, retain, payload, packetId, properties } = message
   const { one, colon } = layout
   const { iso, zone } = civil(seconds)
-  let text = `{${one}"tst"${colon}"${iso}.${digits(Math.floor(nanoseconds / 1_000), 6)}${zone}"`
-  text += `,${one}"topic"${colon}${JSON.stringify(topic)}`
+  let text = `${zone}",${one}"topic"${colon}${JSON.stringify(topic)}`
   text += `,${one}"qos"${colon}${qos},${one}"retain"${colon}${retain}`
   text += `,${one}"payloadlen"${colon}${payload.length}`
   if (qos > 0) text += `,${one}"mid"${colon}${packetId}`
   const listed = propertyMembers(properties, layout)
   if (listed !== '') text += `,${one}"properties"${colon}{${listed}${one}}`
-  return `${text},${one}"payload"${colon}`
+  text += `,${one}"payload"${colon}`
+  const before = Buffer.from(`{${one}"tst"${colon}"${iso}.`)
+  return { seconds, topic, retain, length: payload.length, layout, before, behind: Buffer.from(text) }
 }
 
 function propertyMembers(properties: Message['properties'], layout: Layout): string {

@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
 import { reprint } from '../../src/cli/json-reprint.js'
 import type { Message } from '../../src/client/index.js'
+import { NONE } from '../../src/packet/index.js'
 import { attempted, printed } from './format-message.js'
 
 process.env.TZ = 'UTC'
@@ -287,4 +289,36 @@ describe('contract 4.4 and Q54: the payload as JSON', () => {
     })
     assert.equal(reprint(payload, false, 1, 0).length, payload.length)
   })
+})
+
+test('in a stream each message has a head of its own, whatever the one before it was', () => {
+  const message = fc.record({
+    topic: fc.constantFrom('a', 'a/"b"', 'ä'),
+    retain: fc.boolean(),
+    qos: fc.constantFrom(0, 1, 2) as fc.Arbitrary<0 | 1 | 2>,
+    payload: fc.constantFrom('', 'x', 'y', 'xyz').map((text) => Buffer.from(text)),
+    properties: fc.constantFrom(NONE, {}, { contentType: 'c' }),
+    pretty: fc.boolean(),
+    at: fc.record({ seconds: fc.constantFrom(0, 1, 1_795_170_115), nanoseconds: fc.nat(999_999_999) }),
+  })
+  fc.assert(
+    fc.property(fc.array(message, { minLength: 2, maxLength: 20 }), (stream) => {
+      for (const { pretty, at, ...changes } of stream) {
+        const packetId = changes.qos === 0 ? 0 : 7
+        const text = printed('%j', { ...changes, packetId }, { pretty, clock: () => at }).toString()
+        const day = new Date(1_000 * at.seconds).toISOString().slice(0, 19)
+        const micros = String(Math.floor(at.nanoseconds / 1_000)).padStart(6, '0')
+        assert.deepEqual(JSON.parse(text), {
+          tst: `${day}.${micros}+0000`,
+          topic: changes.topic,
+          qos: changes.qos,
+          retain: changes.retain,
+          payloadlen: changes.payload.length,
+          ...(packetId > 0 && { mid: packetId }),
+          ...('contentType' in changes.properties && { properties: { 'content-type': 'c' } }),
+          payload: changes.payload.length === 0 ? null : changes.payload.toString(),
+        })
+      }
+    }),
+  )
 })
