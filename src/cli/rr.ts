@@ -22,8 +22,11 @@ export function main(argv: readonly string[], io: Io): Promise<number> {
   )
 }
 
-function responseTopicFault({ properties }: Given): UsageError | undefined {
-  if (properties?.publish?.responseTopic === undefined) return undefined
+function responseTopicFault(given: Given): UsageError | undefined {
+  if (given.responseTopic === undefined && versionOf(given, 'mqtt-rr') !== 5) {
+    return new UsageError('needs -e TOPIC before MQTT 5, where a request cannot say where to answer')
+  }
+  if (given.properties?.publish?.responseTopic === undefined) return undefined
   return new UsageError(
     '-D publish response-topic is given twice: -e (or the topic made up without it) sets it too',
   )

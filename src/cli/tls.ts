@@ -26,6 +26,9 @@ export async function tlsSettings(
   const { cert, key, insecure, psk, pskIdentity, tlsKeylog } = given
   if (tlsReason(given) === undefined) return undefined
   const tls: TlsSettings = {}
+  if (psk !== undefined && (given.osCerts || given.nodeCerts)) {
+    reporter.warn(`--psk is not used: --tls-use-${given.osCerts ? 'os' : 'node'}-certs asks for certificates`)
+  }
   if (psk !== undefined && pskIdentity !== undefined && !given.osCerts && !given.nodeCerts) {
     tls.psk = { identity: pskIdentity, key: psk }
   } else {

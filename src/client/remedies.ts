@@ -19,6 +19,11 @@ export function foreignAnswer(head: Uint8Array, { tls, webSocket }: ClientOption
     return new ClosedError(
       'connection lost: the answer to CONNECT looks like TLS: try --cafile FILE, or -p 8883',
     )
+  const text = Buffer.from(head).toString('latin1')
+  if (/^[ -~]{4}[ -~\r\n]?$/.test(text))
+    return new ClosedError(
+      `connection lost: the answer to CONNECT is text that begins with '${text.trim()}', not MQTT: is it another port?`,
+    )
   return undefined
 }
 

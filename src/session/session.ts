@@ -270,10 +270,18 @@ export class Session<Tag> {
     const code = version === 5 && reasonCode < 0x80 ? 0x84 : reasonCode
     const why = reasonString === undefined ? '' : `: ${reasonString}`
     const where = serverReference === undefined ? '' : `; use ${serverReference}`
-    const hint = code === 0x84 ? '; the broker does not speak MQTT 5, try -V mqttv311' : ''
+    const hint = this.#remedy(code)
     const message = `broker refused CONNECT: ${reasonText(code, version)}${why}${where}${hint}`
     const details = { reasonCode: code, reasonString, serverReference }
     this.#close(new RefusedError('CONNECT', message, details), isTryLater(code, version))
+  }
+
+  #remedy(code: number): string {
+    if (code === 0x84) return '; the broker does not speak MQTT 5, try -V mqttv311'
+    if (![4, 5, 0x86, 0x87].includes(code)) return ''
+    return this.#options.userName === undefined
+      ? '; it may want a user name and a password'
+      : '; check the user name and the password'
   }
 
   #handle(packet: Packet, now: number): void {

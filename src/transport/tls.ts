@@ -179,7 +179,7 @@ function explain(
   host: string | undefined,
 ): string | undefined {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return `the certificate is not for '${host}' (${cert?.subjectaltname ?? `CN:${cert?.subject?.CN}, no alternative names`})`
+    return `the certificate is not for '${host}' (${cert?.subjectaltname ?? `CN:${cert?.subject?.CN}, no alternative names`}): connect by a name that it is for`
   if (code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL')
     return `the broker does not offer the ALPN protocol '${alpn}'`
   if (psk === undefined) return undefined

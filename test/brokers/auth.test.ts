@@ -70,7 +70,15 @@ for (const version of VERSIONS) {
       const mosquitto = await startBroker(t)
       const to = [...at(mosquitto, version), ...args]
       const refused = (program: string): object => {
-        return { status, stdout: '', stderr: `${program}: error: broker refused CONNECT: ${reason}\n` }
+        const remedy =
+          args.length === 0
+            ? 'it may want a user name and a password'
+            : 'check the user name and the password'
+        return {
+          status,
+          stdout: '',
+          stderr: `${program}: error: broker refused CONNECT: ${reason}; ${remedy}\n`,
+        }
       }
       assert.deepEqual(said(await startPub(t, [...to, '-t', 'mine/a', '-m', 'x']).ended), refused('mqtt-pub'))
       assert.deepEqual(said(await startSub(t, [...to, '-t', 'mine/a']).ended), refused('mqtt-sub'))

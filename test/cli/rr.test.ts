@@ -6,7 +6,7 @@ import { connect } from '../../src/client/index.js'
 import { type Broker, type BrokerLink, broker } from '../broker/broker.js'
 import { packet, publish, type Seen, string } from '../broker/wire.js'
 import { needs, startMosquitto } from '../support/mosquitto.js'
-import { cli, converse, rows, start, type Told } from './support.js'
+import { cli, converse, misuse, rows, start, type Told } from './support.js'
 
 /** Sends a message to the client, in MQTT 5 with properties given in hex. */
 function message(link: BrokerLink, topic: string, payload: string, props = '', retain = false): void {
@@ -93,33 +93,28 @@ rows<{ args: readonly string[]; out: string }>(
 )
 
 describe('the response topic (issue)', { concurrency: 4 }, () => {
-  for (const version of ['5', '311']) {
-    test(`is made up where none is given, another one each time, -V ${version}`, async (t) => {
-      const topics: string[] = []
-      const server = await broker(t, {
-        on: ({ name, facts }, link) => {
-          if (name === 'SUBSCRIBE') topics.push((facts.filters as string).replace(/:..$/, ''))
-          if (name === 'PUBLISH') message(link, topics.at(-1) as string, 'a')
-          return undefined
-        },
-      })
-      for (let nth = 0; nth < 2; nth++) {
-        const told = await cli(t, 'mqtt-rr', ['-t', 'rq', '-m', 'x', '-V', version, ...at(server)])
-        assert.deepEqual(told, { code: 0, out: 'a\n', err: '' })
-      }
-      const [one, other] = topics
-      for (const topic of topics) assert.match(topic, /^mqtt-rr\/[0-9a-f]{24}$/)
-      assert.notEqual(one, other)
-      const named = `08001d${Buffer.from(topics[0] ?? '').toString('hex')}`
-      const props = server.messages[0]?.facts.props
-      assert.equal(
-        props,
-        version === '5'
-          ? named.replace('001d', (topics[0] ?? '').length.toString(16).padStart(4, '0'))
-          : undefined,
-      )
+  test('is made up where none is given, another one each time', async (t) => {
+    const topics: string[] = []
+    const server = await broker(t, {
+      on: ({ name, facts }, link) => {
+        if (name === 'SUBSCRIBE') topics.push((facts.filters as string).replace(/:..$/, ''))
+        if (name === 'PUBLISH') message(link, topics.at(-1) as string, 'a')
+        return undefined
+      },
     })
-  }
+    for (let nth = 0; nth < 2; nth++) {
+      const told = await cli(t, 'mqtt-rr', ['-t', 'rq', '-m', 'x', ...at(server)])
+      assert.deepEqual(told, { code: 0, out: 'a\n', err: '' })
+    }
+    const [one, other] = topics
+    for (const topic of topics) assert.match(topic, /^mqtt-rr\/[0-9a-f]{24}$/)
+    assert.notEqual(one, other)
+    const named = `08001d${Buffer.from(topics[0] ?? '').toString('hex')}`
+    const props = server.messages[0]?.facts.props
+    assert.equal(props, named.replace('001d', (topics[0] ?? '').length.toString(16).padStart(4, '0')))
+  })
+  test('before MQTT 5 it has to be given: nobody else could know it', (t) =>
+    misuse(t, 'mqtt-rr', ['-t', 'rq', '-m', 'x', '-V', '311'], ['-e TOPIC', 'MQTT 5']))
 })
 
 interface CorrelationRow {

@@ -10,7 +10,7 @@ import { flagsOf } from '../../src/cli/flags/index.js'
 import { gather } from '../../src/cli/flags/sources.js'
 import { envName, type Flag, type Given, type Program, word } from '../../src/cli/flags/table.js'
 import { type Broker, broker } from '../broker/broker.js'
-import { temporaryFolder } from '../support/run.js'
+import { type Args, QUIET, temporaryFolder } from '../support/run.js'
 import { argvOf, isOrdinary, keyOf, wordsOf } from './options.js'
 import { cli, misuse, PROGRAMS, rows, type Told } from './support.js'
 
@@ -479,3 +479,35 @@ test('a file that nobody may read is an error naming it and the reason (Q3)', as
   chmodSync(join(folder, 'opts'), 0)
   await misuse(t, 'mqtt-pub', ['-o', join(folder, 'opts')], ['-o', 'permission denied'])
 })
+
+rows<{ what: string; env: Readonly<Record<string, string>>; args: Args; payload: string }>(
+  'what excludes each other: the command line wins over the environment (issue)',
+  [
+    { what: 'a message and standard input', env: { MQTT_MESSAGE: 'x' }, args: ['-l'], payload: 'line' },
+    { what: 'standard input and a message', env: { MQTT_STDIN_LINE: '1' }, args: ['-m', 'y'], payload: 'y' },
+    {
+      what: 'a port as Kubernetes sets it',
+      env: { MQTT_PORT: 'tcp://10.0.0.1:1883' },
+      args: ['-m', 'y'],
+      payload: 'y',
+    },
+    {
+      what: 'an identifier and a prefix',
+      env: { MQTT_ID: 'x' },
+      args: ['-m', 'y', '-I', 'pre'],
+      payload: 'y',
+    },
+  ],
+  ({ what }) => what,
+  async (t, { env, args, payload }) => {
+    const server = await broker(t)
+    const to = ['-h', '127.0.0.1', '-p', server.port, '-t', 'a']
+    assert.deepEqual(await cli(t, 'mqtt-pub', [...to, ...args], { env, input: 'line\n' }), QUIET)
+    assert.deepEqual(
+      server.messages.map((each) => each.payload.toString()),
+      [payload],
+    )
+    const id = server.seen[0]?.facts.id as string
+    assert.ok(args.includes('-I') ? id.startsWith('pre') : id === '', id)
+  },
+)

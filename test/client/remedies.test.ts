@@ -13,6 +13,13 @@ for (const [what, head, options, says] of [
   ['a TLS handshake', Buffer.of(0x16, 3, 3), {}, /looks like TLS/],
   ['the same inside TLS', Buffer.of(0x15, 3, 1, 0, 2), { tls: {} }, undefined],
   ['HTTP inside WebSocket', Buffer.from('HTTP/'), { webSocket: {} }, undefined],
+  [
+    'a line of text',
+    Buffer.from('SSH-2'),
+    {},
+    /text that begins with 'SSH-2', not MQTT: is it another port\?/,
+  ],
+  ['a greeting', Buffer.from('220 m'), {}, /begins with '220 m'/],
   ['a CONNACK', Buffer.of(0x20, 2, 0, 0), {}, undefined],
   ['a part of HTTP', Buffer.from('HTT'), {}, undefined],
   ['nothing', Buffer.of(), {}, undefined],

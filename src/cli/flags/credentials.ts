@@ -57,6 +57,7 @@ export const CREDENTIAL_FLAGS: readonly Flag[] = [
       'Names the session, so it must be unique at the broker. Without it, MQTT 3.1.1 and 5 leave the choice to the broker; MQTT 3.1 gets mosq- and 18 random characters. Not together with -I.',
     takes: {
       type: PLAIN,
+      alternative: 'identifier',
       set: (given, text) => {
         if (given.clientIdPrefix !== undefined)
           throw new UsageError('cannot be combined with -I (--id-prefix)')
@@ -75,6 +76,7 @@ export const CREDENTIAL_FLAGS: readonly Flag[] = [
     detail: 'For brokers that admit clients by the beginning of their identifier. Not together with -i.',
     takes: {
       type: PLAIN,
+      alternative: 'identifier',
       set: (given, text) => {
         if (given.clientId !== undefined) throw new UsageError('cannot be combined with -i (--id)')
         given.clientIdPrefix = PLAIN.read(text)

@@ -28,7 +28,7 @@ export const STATUSES: readonly (readonly [string, string])[] = [
   ],
   [
     '1',
-    'Wrong options, unreadable files, a password file that cannot be changed, or no connection: unknown host, refused, unreachable. Before MQTT 5 also CONNACK 1, protocol version not supported.',
+    'Wrong options, unreadable files, a password file that cannot be changed, or no connection: unknown host, refused, unreachable, a proxy that is silent. Before MQTT 5 also CONNACK 1, protocol version not supported.',
   ],
   [
     '2',
@@ -41,10 +41,13 @@ export const STATUSES: readonly (readonly [string, string])[] = [
   ],
   ['5', 'Before MQTT 5: CONNACK 5, not authorized.'],
   ['7', 'The connection was lost with work outstanding, or messages are not confirmed, or wait in a spool.'],
-  ['8', 'TLS failed: certificate not trusted, expired or for another host, or no TLS at the other end.'],
+  [
+    '8',
+    'TLS failed: certificate not trusted, expired or for another host, no TLS at the other end, or no answer in time.',
+  ],
   ['9', 'The message is larger than MQTT allows.'],
   ['11, 16', 'The proxy refused the authentication or the connection (11), or failed otherwise (16).'],
-  ['13', 'The WebSocket upgrade was refused.'],
+  ['13', 'The WebSocket upgrade was refused, or not answered in time.'],
   ['19', 'No CONNACK, SUBACK, PINGRESP or acknowledgement within its time limit.'],
   ['21', 'The broker sent bytes that are not MQTT.'],
   ['24', "The QoS is above the broker's maximum."],

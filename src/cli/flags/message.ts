@@ -30,7 +30,7 @@ function setSource(given: Given, source: Source): void {
 }
 
 function source(make: (text: string) => Source, type?: Type<string>): Takes {
-  return { ...(type && { type }), set: (given, text) => setSource(given, make(text)) }
+  return { ...(type && { type }), alternative: 'source', set: (given, text) => setSource(given, make(text)) }
 }
 
 const TOPIC_FLAG: Takes = {

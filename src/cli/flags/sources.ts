@@ -41,7 +41,12 @@ export function gather(
     if (file !== undefined) fromFile(program, given, file, origins)
     if (isAnswer(given)) return given
   }
+  const chosen = new Set(
+    fromWords.map((each) => (each instanceof UsageError ? undefined : each.flag.takes.alternative)),
+  )
   for (const occurrence of environment) {
+    const { alternative } = occurrence.flag.takes
+    if (alternative !== undefined && chosen.has(alternative)) continue
     noteFrom(occurrence.name, given, occurrence)
     remember(origins, 'environment', occurrence.name)
   }
@@ -209,6 +214,8 @@ function fromEnvironment(program: Program, env: Environment): Occurrence[] {
     const text = name === undefined ? undefined : env[name]
     if (name === undefined || text === undefined) continue
     if (flag.long === 'profile' && text === '') continue
+    // Kubernetes sets it so in every container, where a service is called mqtt.
+    if (name === 'MQTT_PORT' && text.startsWith('tcp://')) continue
     // Where the value may be left out, 1 and 0 mean what they mean for a switch.
     const on = flag.value === undefined ? isOn(name, text) : flag.joined ? switched(text) : undefined
     if (on !== undefined) {

@@ -183,6 +183,8 @@ export interface Takes {
   type?: Type<unknown>
   /** Repeating adds up instead of overriding. */
   many?: true
+  /** Only one of these may be given; one on the command line takes the place of one in the environment. */
+  alternative?: 'source' | 'identifier'
   /** With --no-tls nobody minds a value that is wrong. */
   idleWithoutTls?: true
   set(given: Given, text: string): void
