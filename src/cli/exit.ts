@@ -1,5 +1,6 @@
 // Errors to one line on stderr and a fixed exit status. The statuses are those of mosquitto 2.1.
 
+import { constants } from 'node:os'
 import {
   ClosedError,
   MalformedError,
@@ -10,7 +11,7 @@ import {
   TransportError,
   UsageError,
 } from '../errors.js'
-import type { Io } from './io.js'
+import type { Io, Signal } from './io.js'
 
 export const EXIT = {
   ok: 0,
@@ -76,6 +77,11 @@ function statusOfTransport({ step, detail }: TransportError): number {
     default:
       return EXIT.failure
   }
+}
+
+/** What a shell calls the status of a program that the signal ended. */
+export function statusOfSignal(signal: Signal): number {
+  return 128 + constants.signals[signal]
 }
 
 /** How diagnostics are coloured. */

@@ -1,12 +1,14 @@
 // The world as the programs see it: streams, environment, signals. The only file that names `process`.
 
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { Alarm, now } from '../client/index.js'
 
 /** How long the last output may take to leave. */
 const FLUSH_LIMIT_MS = 1_000
 /** Diagnostics that nobody reads are left out from here on. */
 const MAX_STDERR_BYTES = 1_048_576
+/** Back to the first column, and clear up to the end of the line. */
+const WIPE = '\r\u001b[K'
 
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
@@ -24,6 +26,7 @@ export interface Io {
   readonly stdin: Readable
   /** Present where standard input is a terminal. */
   readonly terminal: Terminal | undefined
+  readonly stderr: Writable
   /** Standard error where it is a terminal, for what is drawn on it. */
   readonly screen: NodeJS.WriteStream | undefined
   /** Whether diagnostics are coloured: on a terminal unless NO_COLOR says no, elsewhere only if FORCE_COLOR says so. */
@@ -36,6 +39,8 @@ export interface Io {
   write(bytes: Uint8Array, done: (error?: NodeJS.ErrnoException) => void): void
   /** Writes one line to stderr. */
   complain(line: string): void
+  /** Shows a line on the terminal, where there is one, until the next is drawn or something else is said. */
+  draw(line: string): void
   /** Calls `handler` at the first of these signals; a second one, whichever it is, has its default effect. */
   onSignal(signals: readonly Signal[], handler: (signal: Signal) => void): void
   /** Ends this process as the signal would have done. */
@@ -48,6 +53,12 @@ export function processIo(): Io {
   const { stdout, stderr, env } = process
   let broken: NodeJS.ErrnoException | undefined
   let leftOut = 0
+  const screen = stderr.isTTY && env.TERM !== 'dumb' ? stderr : undefined
+  let isDrawn = false
+  const wipe = (): void => {
+    if (isDrawn) stderr.write(WIPE)
+    isDrawn = false
+  }
   // Each write hears of its own failure; this only keeps the stream from throwing.
   stdout.on('error', (error) => {
     broken = error
@@ -63,6 +74,7 @@ export function processIo(): Io {
       const { stdin } = process
       return stdin.isTTY ? { askSecret: (prompt: string) => askSecret(stdin, stderr, prompt) } : undefined
     },
+    stderr,
     screen: stderr.isTTY ? stderr : undefined,
     colour: wantsColour(env, stderr.isTTY === true),
     hideArguments(name) {
@@ -73,6 +85,7 @@ export function processIo(): Io {
     },
     write(bytes, done) {
       if (broken !== undefined) return done(broken)
+      if (stdout.isTTY) wipe()
       stdout.write(bytes, (error) => done(error ?? undefined))
     },
     complain(line) {
@@ -80,9 +93,16 @@ export function processIo(): Io {
         leftOut++
         return
       }
+      wipe()
       if (leftOut > 0) stderr.write(`(${leftOut} lines left out)\n`)
       leftOut = 0
       stderr.write(`${line}\n`)
+    },
+    draw(line) {
+      wipe()
+      if (screen === undefined || line === '' || screen.writableLength > 0) return
+      screen.write(line.slice(0, (screen.columns || 80) - 1)) // in a second line it could not be removed
+      isDrawn = true
     },
     onSignal(signals, handler) {
       const once = (signal: NodeJS.Signals): void => {

@@ -6,16 +6,19 @@ import { ClosedError, type MqttError, UsageError } from '../errors.js'
 import { NONE, type Version } from '../packet/index.js'
 import { Spool, type SpoolMessage } from '../spool/index.js'
 import { missing, prepare, within } from './common.js'
-import { EXIT, type Reporter, statusOf } from './exit.js'
+import { EXIT, type Reporter, statusOf, statusOfSignal } from './exit.js'
 import type { Given } from './flags/table.js'
 import type { Io, Signal } from './io.js'
 import { readPayload } from './payload.js'
+import { showProgress } from './progress-line.js'
+import type { Receipts } from './receipts.js'
 import { checkTogether, clientOptions, versionOf } from './settings.js'
 import { feedLines, feedMessage } from './spool-feed.js'
 import { Sender } from './spool-sender.js'
 import { Stop } from './stop.js'
 
 const DEFAULT_MAX_BYTES = 2 ** 30
+const DISCARDED = { dropped: 'the spool was full', expired: 'the message had waited for too long' } as const
 const NEVER_EXPIRES = 0xffff_ffff
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
@@ -25,15 +28,19 @@ export async function publishSpooled(given: Given, reporter: Reporter, io: Io): 
   const payload = given.flush ? undefined : await within(given, readPayload(given.source, io))
   const message = messageOf(given)
   if (message === undefined && !given.flush) return reporter.usage(missing(given, '-m, -n, -f, -s and -l'))
-  const spool = await openSpool(given, reporter)
-  const run = new Run(spool, given, reporter, io)
+  const receipts =
+    given.receipts === undefined ? undefined : (await import('./receipts.js')).receiptsOf(given, io, reporter)
+  const spool = await openSpool(given, reporter, receipts)
+  const run = new Run(spool, given, reporter, io, receipts)
   let status: number
   try {
     status = await run.run(message, payload)
   } finally {
     await spool.close()
   }
-  if (run.signal !== undefined) io.dieBy(run.signal) // which ends the process
+  const { signal } = run
+  if (receipts !== undefined) status = await run.closeReceipts(receipts, status)
+  if (signal !== undefined) io.dieBy(signal) // which ends the process
   return status
 }
 
@@ -44,12 +51,15 @@ function messageOf(given: Given): Omit<SpoolMessage, 'payload'> | undefined {
   return { topic, qos, retain, properties: properties?.publish ?? NONE }
 }
 
-async function openSpool(given: Given, reporter: Reporter): Promise<Spool> {
+async function openSpool(given: Given, reporter: Reporter, receipts: Receipts | undefined): Promise<Spool> {
   const { spool: folder = '', spoolSync, spoolMaxAgeSeconds, spoolFull } = given
   const spool = await Spool.open({
     folder,
     create: !given.flush,
     maxBytes: given.spoolMaxBytes ?? DEFAULT_MAX_BYTES,
+    onDiscard: ({ sequence, message: { topic, qos } }, why) => {
+      receipts?.removed(sequence + 1, topic, qos, DISCARDED[why])
+    },
     takeUnknown: given.onSessionLoss === 'republish',
     ...(spoolSync && { sync: spoolSync }),
     ...(spoolFull && { full: spoolFull }),
@@ -122,6 +132,7 @@ class Run {
   readonly #given: Given
   readonly #reporter: Reporter
   readonly #io: Io
+  readonly #receipts: Receipts | undefined
   readonly #stop = new Stop()
   #isInputOver = false
   /** Messages, not lines, that are not in the spool yet. */
@@ -135,11 +146,12 @@ class Run {
   #failedAttempts = 0
   #sender: Sender | undefined
 
-  constructor(spool: Spool, given: Given, reporter: Reporter, io: Io) {
+  constructor(spool: Spool, given: Given, reporter: Reporter, io: Io, receipts: Receipts | undefined) {
     this.#spool = spool
     this.#given = given
     this.#reporter = reporter
     this.#io = io
+    this.#receipts = receipts
   }
 
   /** The signal that ended the run. */
@@ -154,10 +166,11 @@ class Run {
     const options = await this.#options()
     this.#io.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => this.#stop.now({ why: 'signal', signal }))
     const client = await prepare(options, this.#given, this.#reporter)
-    const sender = new Sender(this.#spool, client, this.#reporter)
+    const sender = new Sender(this.#spool, client, this.#reporter, this.#receipts)
     this.#sender = sender
     sender.restore(await this.#spool.restore())
     client.open().catch(() => {}) // `ended` tells
+    const hideProgress = this.#showProgress(client, sender)
     const sending = sender.run(() => this.#isInputOver)
     let failure: unknown
     try {
@@ -172,7 +185,39 @@ class Run {
     sender.stop()
     await this.#leave(client, options)
     await Promise.all([sending, this.#spool.stored()])
+    hideProgress()
     return this.#conclude(failure)
+  }
+
+  #showProgress(client: Client, sender: Sender): () => void {
+    const spool = this.#spool
+    const before = spool.taken
+    return showProgress(this.#given, this.#io, () => {
+      const { confirmed, refused } = sender
+      const { inFlight } = client
+      const sent = confirmed + refused + inFlight
+      return { read: spool.taken - before, sent, confirmed, inFlight, waiting: spool.messages }
+    })
+  }
+
+  /** What stays in the spool is not confirmed, whether this run has sent it or not. Returns the exit status. */
+  closeReceipts(receipts: Receipts, status: number): Promise<number> {
+    const { messages, unknown } = this.#spool
+    receipts.abandon()
+    const { confirmed, refused, removed } = receipts.counts
+    const given = confirmed + refused + removed + messages
+    const counts = {
+      given,
+      confirmed,
+      refused,
+      removed,
+      unconfirmed: messages,
+      unknown,
+      untaken: this.#untaken,
+    }
+    const { signal } = this
+    const end = signal === undefined ? status : statusOfSignal(signal)
+    return receipts.close(end, counts, this.#stop)
   }
 
   async #options(): Promise<ClientOptions> {

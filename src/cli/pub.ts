@@ -12,12 +12,14 @@ import {
 import { type MqttError, RefusedError, UsageError } from '../errors.js'
 import { NONE } from '../packet/index.js'
 import { missing, open, runProgram, within } from './common.js'
-import { EXIT, type Reporter, statusOf } from './exit.js'
+import { EXIT, type Reporter, statusOf, statusOfSignal } from './exit.js'
 import { checkSpool } from './flags/spool.js'
 import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
 import { readLines } from './lines.js'
 import { readPayload } from './payload.js'
+import { type Progress, showProgress } from './progress-line.js'
+import type { RunReceipts } from './pub-receipts.js'
 import { clientOptions, identityFault } from './settings.js'
 import { Stop } from './stop.js'
 
@@ -44,6 +46,8 @@ async function publish(given: Given, reporter: Reporter, io: Io): Promise<number
   const fault = identityFault(given, 'mqtt-pub')
   if (fault !== undefined) return reporter.usage(fault)
   const lines = payload === undefined
+  const tally = new Tally(given.qos ?? 0, reporter)
+  if (given.receipts !== undefined) tally.receipts = await receiptsFor(topic, tally.qos, given, io, reporter)
   const stop = new Stop()
   if (given.timeoutSeconds !== undefined) stop.after(1_000 * given.timeoutSeconds)
 
@@ -53,14 +57,21 @@ async function publish(given: Given, reporter: Reporter, io: Io): Promise<number
   // One message in a session nobody keeps could be doubled by a second try: the caller decides.
   options.reconnect = lines ? 'always' : 'kept'
   options.maxInFlight ??= IN_FLIGHT[given.qos ?? 0]
-  const tally = new Tally(given.qos ?? 0, reporter)
+  if (tally.receipts !== undefined) {
+    options.tellPacketIds = true
+    options.onNote = ({ type }) => {
+      if (type === 'connection-lost') tally.receipts?.lost()
+    }
+  }
   const end = { given, tally, stop, io, reporter }
   let client: Client
   try {
     client = await open({ ...options, signal: stop.signal }, given, reporter)
   } catch (failure) {
-    return conclude({ ...end, failure })
+    return leave({ ...end, failure })
   }
+  tally.receipts?.attach(client)
+  const hideProgress = showProgress(given, io, () => progressOf(client, tally))
   const { publish: properties = NONE, disconnect } = given.properties ?? {}
   const message = { qos: tally.qos, retain: mayRetain(given, client, reporter), properties }
   const work = lines
@@ -74,7 +85,27 @@ async function publish(given: Given, reporter: Reporter, io: Io): Promise<number
   }
   stop.cancel()
   const ending = await client.disconnect(0, disconnect)
-  return conclude({ ...end, client, ending, failure: failure ?? ending.error })
+  hideProgress()
+  return leave({ ...end, client, ending, failure: failure ?? ending.error })
+}
+
+async function receiptsFor(
+  topic: string,
+  qos: 0 | 1 | 2,
+  given: Given,
+  io: Io,
+  reporter: Reporter,
+): Promise<RunReceipts | undefined> {
+  const [{ receiptsOf }, { RunReceipts }] = await Promise.all([
+    import('./receipts.js'),
+    import('./pub-receipts.js'),
+  ])
+  const receipts = receiptsOf(given, io, reporter)
+  return receipts && new RunReceipts(receipts, topic, qos)
+}
+
+function progressOf(client: Client, { given, confirmed }: Tally): Progress {
+  return { read: given, sent: given - client.waiting, confirmed, inFlight: client.inFlight }
 }
 
 function mayRetain({ retain }: Given, client: Client, reporter: Reporter): boolean {
@@ -92,6 +123,7 @@ class Tally {
   error: MqttError | undefined
   /** A message cannot be sent at all, nor can the next ones. */
   isStopped = false
+  receipts: RunReceipts | undefined
   readonly qos: 0 | 1 | 2
   readonly #reporter: Reporter
   #stop: (() => void) | undefined
@@ -106,7 +138,24 @@ class Tally {
     this.#stop = stop
   }
 
-  readonly settled: Settled = ({ error, reasonCode }) => {
+  /** One more message: what to call with its outcome. */
+  next(): Settled {
+    this.given++
+    return this.receipts === undefined ? this.#settled : this.receipts.next(this.#settled)
+  }
+
+  /** Whether receipts do not keep up. */
+  get isBehind(): boolean {
+    return this.receipts?.isBehind === true
+  }
+
+  /** Calls `listener` once, as soon as that is over. */
+  drain(listener: () => void): void {
+    if (this.receipts === undefined) listener()
+    else this.receipts.drain(listener)
+  }
+
+  readonly #settled: Settled = ({ error, reasonCode }) => {
     if (error === undefined) {
       this.confirmed++
       if (reasonCode >= 0x80) this.#reporter.warn('the broker had completed the message before')
@@ -138,9 +187,9 @@ async function publishRepeatedly(
       await new Promise<void>((resolve) => alarm.set(now() + 1_000 * repeatDelaySeconds, resolve))
       if (stopped.aborted) return
     }
-    tally.given++
-    client.enqueue(topic, payload, message, tally.settled)
+    client.enqueue(topic, payload, message, tally.next())
     await client.drained()
+    await new Promise<void>((resolve) => tally.drain(resolve))
   }
 }
 
@@ -156,14 +205,14 @@ async function publishLines(
   let isPaused = false
   const lines = readLines(io.stdin, (line) => {
     if (interrupted.aborted) return
-    tally.given++
-    if (client.enqueue(topic, line, message, tally.settled) || isPaused) return
+    if ((client.enqueue(topic, line, message, tally.next()) && !tally.isBehind) || isPaused) return
     isPaused = true
     lines.pause()
-    client.drain(() => {
+    const resume = (): void => {
       isPaused = false
       lines.resume()
-    })
+    }
+    client.drain(() => tally.drain(resume))
   })
   interrupted.addEventListener('abort', () => lines.stop())
   tally.onStop(() => lines.stop())
@@ -189,8 +238,18 @@ const DOUBTS: Readonly<Record<Closing, string | undefined>> = {
   reset: 'the broker reset the connection',
 }
 
+/** Ends the run, and the program where a signal did, when receipts tell the same. */
+async function leave(conclusion: Conclusion): Promise<number> {
+  const { tally, stop, io, failure } = conclusion
+  const { cause: stopped } = stop
+  let status = conclude(conclusion)
+  if (tally.receipts !== undefined) status = await tally.receipts.close(status, failure, stop)
+  if (stopped?.why === 'signal') io.dieBy(stopped.signal) // which ends the process
+  return status
+}
+
 /** The truth about every message, and the status that goes with it. */
-function conclude({ given, tally, stop, io, reporter, failure, client, ending }: Conclusion): number {
+function conclude({ given, tally, stop, reporter, failure, client, ending }: Conclusion): number {
   const { cause: stopped } = stop
   const { confirmed, qos, error } = tally
   // QoS 0 has no acknowledgement: what left on a connection that ended badly may not have been read.
@@ -210,7 +269,5 @@ function conclude({ given, tally, stop, io, reporter, failure, client, ending }:
     reporter.note(`${unconfirmed} of ${tally.given} message(s) not confirmed`)
     status ||= (error && statusOf(error)) ?? EXIT.lost
   }
-  if (stopped?.why !== 'signal') return status
-  io.dieBy(stopped.signal)
-  return EXIT.failure // not reached: the signal has ended the process
+  return stopped?.why === 'signal' ? statusOfSignal(stopped.signal) : status
 }

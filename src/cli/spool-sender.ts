@@ -5,6 +5,7 @@ import type { Client, Settled } from '../client/index.js'
 import { ClosedError, type MqttError, RefusedError, UsageError } from '../errors.js'
 import { packetIdOf, type Spool, type SpoolRecord } from '../spool/index.js'
 import type { Reporter } from './exit.js'
+import type { Receipts } from './receipts.js'
 
 /** QoS 0 messages that left are proved read in groups of about this many. */
 const PROVE_COUNT = 1_000
@@ -13,6 +14,7 @@ export class Sender {
   /** The first refusal of a message, or what keeps all of them from being sent. */
   error: MqttError | undefined
   refused = 0
+  confirmed = 0
   /** Its Message Expiry Interval had run out. */
   expired = 0
   /** Messages whose fate this run could not find out. */
@@ -20,6 +22,7 @@ export class Sender {
   readonly #spool: Spool
   readonly #client: Client
   readonly #reporter: Reporter
+  readonly #receipts: Receipts | undefined
   /** QoS 0 messages that left on the present connection. */
   #left: number[] = []
   #isProving = false
@@ -37,16 +40,21 @@ export class Sender {
     this.#fail = reject
   })
 
-  constructor(spool: Spool, client: Client, reporter: Reporter) {
+  constructor(spool: Spool, client: Client, reporter: Reporter, receipts: Receipts | undefined) {
     this.#spool = spool
     this.#client = client
     this.#reporter = reporter
+    this.#receipts = receipts
     this.failed.catch(() => {}) // whoever races it is told
   }
 
   /** Takes up what an earlier run left; before the client connects. */
   restore(records: readonly SpoolRecord[]): void {
     const mayBeKnown = records.filter(({ message, stage }) => message.qos > 0 && stage !== 'unknown')
+    for (const { sequence, stage, message } of mayBeKnown) {
+      const topic = stage === 'released' ? undefined : message.topic
+      this.#receipts?.given(sequence + 1, topic, message.qos, packetIdOf(sequence))
+    }
     this.#client.restore(
       mayBeKnown.map(({ sequence, stage, message }) => {
         return {
@@ -80,6 +88,11 @@ export class Sender {
   async run(isLast: () => boolean): Promise<void> {
     try {
       while (!this.#isStopped) {
+        if (this.#receipts?.isBehind) {
+          this.#receipts.drain(() => this.wake())
+          await this.#nextChange()
+          continue
+        }
         if (!this.#client.writable) await new Promise<void>((resolve) => this.#client.drain(resolve))
         if (this.#isStopped) return
         this.#changed = false
@@ -109,15 +122,13 @@ export class Sender {
   #send({ sequence, time, message }: SpoolRecord): void {
     if (this.#isStopped) return
     const { topic, payload, qos } = message
+    this.#receipts?.given(sequence + 1, topic, qos, qos > 0 ? packetIdOf(sequence) : undefined)
     let { properties } = message
     const { messageExpiryInterval: expiry } = properties
     if (expiry !== undefined) {
       // It counts from when the message was taken; the broker counts the rest.
       const rest = expiry - Math.max(0, Math.floor((Date.now() - time) / 1_000))
-      if (rest <= 0) {
-        this.expired++
-        return this.#remove(sequence)
-      }
+      if (rest <= 0) return this.#expire(sequence)
       properties = { ...properties, messageExpiryInterval: rest }
     }
     const retain = message.retain && this.#mayRetain()
@@ -131,10 +142,24 @@ export class Sender {
   }
 
   /** Sent again it would be refused again, and would keep all others from being sent. */
-  #refuse(sequence: number, error: MqttError): void {
+  #refuse(sequence: number, error: MqttError & { reasonCode?: number }): void {
     this.refused++
     this.error ??= error
+    this.#receipts?.settled(sequence + 1, { reasonCode: error.reasonCode ?? 0, error })
     this.#reporter.warn(error.message)
+    this.#remove(sequence)
+  }
+
+  #expire(sequence: number): void {
+    this.expired++
+    const error = new ClosedError('message expired before it could be sent', { fate: 'expired' })
+    this.#receipts?.settled(sequence + 1, { reasonCode: 0, error })
+    this.#remove(sequence)
+  }
+
+  #confirm(sequence: number, reasonCode: number): void {
+    this.confirmed++
+    this.#receipts?.settled(sequence + 1, { reasonCode })
     this.#remove(sequence)
   }
 
@@ -148,9 +173,10 @@ export class Sender {
   }
 
   #settled(sequence: number, qos: number): Settled {
-    return ({ error }) => {
+    return ({ error, reasonCode }) => {
       if (error === undefined) {
-        if (qos > 0) return this.#remove(sequence)
+        if (qos > 0) return this.#confirm(sequence, reasonCode)
+        this.#receipts?.answered(sequence + 1)
         this.#left.push(sequence)
         return this.wake()
       }
@@ -160,10 +186,10 @@ export class Sender {
       if (error instanceof UsageError) return this.#fail(error)
       if (!(error instanceof ClosedError)) return // the client has ended: it waits for the next run
       if (error.fate === 'expired') {
-        this.expired++
-        this.#remove(sequence)
+        this.#expire(sequence)
       } else if (error.fate === 'unknown') {
         this.unknown++
+        this.#receipts?.settled(sequence + 1, { reasonCode, error })
         this.#spool.forget([sequence]).then(() => this.wake(), this.#fail)
       } else if (qos === 0) {
         this.#again.push(sequence)
@@ -188,7 +214,7 @@ export class Sender {
     this.#isProving = true
     const proved = (isRead: boolean): void => {
       this.#isProving = false
-      if (isRead) for (const sequence of left) this.#remove(sequence)
+      if (isRead) for (const sequence of left) this.#confirm(sequence, 0)
       else this.#again.push(...left)
       this.wake()
     }

@@ -6,6 +6,7 @@ import type { Signal } from './io.js'
 export class Stop {
   readonly #controller = new AbortController()
   readonly #alarm = new Alarm()
+  #limitAt = Number.POSITIVE_INFINITY
   cause: { why: 'signal'; signal: Signal } | { why: 'timeout' } | undefined
   readonly reached: Promise<void> = new Promise((resolve) => {
     this.#controller.signal.addEventListener('abort', () => resolve())
@@ -26,6 +27,12 @@ export class Stop {
   }
 
   after(delayMs: number): void {
-    this.#alarm.set(now() + delayMs, () => this.now({ why: 'timeout' }))
+    this.#limitAt = now() + delayMs
+    this.resume()
+  }
+
+  /** There is something to do behind the work: the time limit counts for that too. */
+  resume(): void {
+    this.#alarm.set(this.#limitAt, () => this.now({ why: 'timeout' }))
   }
 }

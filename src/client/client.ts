@@ -126,6 +126,16 @@ export class Client {
     return this.#connack
   }
 
+  /** Messages not yet sent. */
+  get waiting(): number {
+    return this.#session.waiting
+  }
+
+  /** Messages that were sent and whose outcome is not known yet; at QoS 0, whose bytes have not left. */
+  get inFlight(): number {
+    return this.#session.unsettled - this.#session.waiting
+  }
+
   /** QoS 0 messages that had left on a connection which was then lost; the broker may not have read them. */
   get qos0AtRisk(): number {
     return this.#session.qos0AtRisk

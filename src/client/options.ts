@@ -59,6 +59,8 @@ export interface ClientOptions {
   onSessionLoss?: SessionLossPolicy
   /** Use topic aliases towards an MQTT 5 broker that offers them. Default false. */
   automaticAliases?: boolean
+  /** Outcomes of QoS 1 and 2 messages name their packet identifiers. Default false. */
+  tellPacketIds?: boolean
   /** Whether to connect again after a loss: always (the default), only where the session is kept, or never. */
   reconnect?: 'always' | 'kept' | 'never'
   /** How long to try for the first connection. Default 0: one attempt; Infinity: for ever. */

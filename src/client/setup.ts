@@ -48,6 +48,7 @@ export function sessionOptions(options: ClientOptions): SessionOptions {
     retryIntervalMs: options.retryIntervalMs ?? (version === 5 ? 0 : 20_000),
     onSessionLoss: options.onSessionLoss ?? 'report',
     automaticAliases: options.automaticAliases ?? false,
+    tellPacketIds: options.tellPacketIds ?? false,
     requestLimitMs: options.requestTimeoutMs ?? 30_000,
     ackLimitMs: options.ackTimeoutMs ?? 120_000,
   }

@@ -142,8 +142,12 @@ const RETURN_CODES = [
 /** `not authorized (0x87)`; for a CONNACK before MQTT 5 `not authorized (5)`. */
 export function reasonText(code: number, version: Version = 5): string {
   if (version !== 5 && code < 0x80) return `${RETURN_CODES[code] ?? 'reserved return code'} (${code})`
-  const name = BY_CODE.get(code)?.name ?? 'unknown reason'
-  return `${name} (0x${code.toString(16).padStart(2, '0')})`
+  return `${reasonName(code)} (0x${code.toString(16).padStart(2, '0')})`
+}
+
+/** `not authorized` */
+export function reasonName(code: number): string {
+  return BY_CODE.get(code)?.name ?? 'unknown reason'
 }
 
 /** Whether a CONNACK or DISCONNECT with this code means "try later" rather than "never". */

@@ -2,7 +2,7 @@
 
 export { ack } from './acks.js'
 export { encode, packetSize, write } from './codec.js'
-export { isTryLater, packetLabel, reasonText } from './codes.js'
+export { isTryLater, packetLabel, reasonName, reasonText } from './codes.js'
 export { connectFlags, protocolName } from './connect.js'
 export { Decoder, type DecoderOptions } from './framer.js'
 export {

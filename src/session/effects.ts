@@ -9,6 +9,8 @@ export interface Outcome {
   reasonCode: number
   /** SUBACK and UNSUBACK of MQTT 5: one code for each filter, in order. */
   reasonCodes?: readonly number[]
+  /** Of a QoS 1 or 2 message that was sent, where the options ask for it: its last packet identifier. */
+  packetId?: number
   /** Absent where the broker took the message or granted every filter. */
   error?: MqttError
 }

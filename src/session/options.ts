@@ -41,6 +41,8 @@ export interface SessionOptions {
   onSessionLoss?: SessionLossPolicy
   /** Use topic aliases towards an MQTT 5 broker that offers them. */
   automaticAliases?: boolean
+  /** Outcomes of messages name their packet identifiers. */
+  tellPacketIds?: boolean
   /** Limit for SUBACK and UNSUBACK. */
   requestLimitMs: number
   /** Longest time without any acknowledgement while messages are in flight; Infinity for none. */

@@ -87,6 +87,7 @@ export class Outbound<Tag> {
   readonly #ids: PacketIds
   readonly #version: Version
   readonly #retryIntervalMs: number
+  readonly #tellPacketIds: boolean
   readonly #flows = new Map<number, Flow<Tag>>()
   readonly #waiting = new Queue<Waiting<Tag>>()
   #waitingQos0 = 0
@@ -112,11 +113,18 @@ export class Outbound<Tag> {
   #qos0Proved = 0
   #qos0Lost = 0
 
-  constructor(sink: Sink<Tag>, ids: PacketIds, version: Version, retryIntervalMs: number) {
+  constructor(
+    sink: Sink<Tag>,
+    ids: PacketIds,
+    version: Version,
+    retryIntervalMs: number,
+    tellPacketIds = false,
+  ) {
     this.#sink = sink
     this.#ids = ids
     this.#version = version
     this.#retryIntervalMs = retryIntervalMs
+    this.#tellPacketIds = tellPacketIds
   }
 
   /** Messages sent and not acknowledged in full. */
@@ -372,17 +380,22 @@ export class Outbound<Tag> {
       const why = reasonString === undefined ? '' : `: ${reasonString}`
       const message = `broker refused message ${packetId} to '${topic}': ${reasonText(reasonCode)}${why}`
       const error = new RefusedError('PUBLISH', message, { reasonCode, reasonString })
-      this.#sink.settle(flow.tag, { reasonCode, error })
+      this.#tell(flow, { reasonCode, error })
     } else {
-      this.#sink.settle(flow.tag, reasonCode === 0 ? DONE : { reasonCode })
+      this.#tell(flow, reasonCode === 0 ? DONE : { reasonCode })
     }
   }
 
-  #drop({ packet, tag }: Flow<Tag>, error: MqttError): void {
-    this.#flows.delete(packet.packetId)
-    this.#heldBytes -= packet.payload.length
-    this.#ids.release(packet.packetId)
-    this.#sink.settle(tag, { reasonCode: 0, error })
+  #tell({ tag, packet }: Flow<Tag>, outcome: Outcome): void {
+    this.#sink.settle(tag, this.#tellPacketIds ? { ...outcome, packetId: packet.packetId } : outcome)
+  }
+
+  #drop(flow: Flow<Tag>, error: MqttError): void {
+    const { packetId, payload } = flow.packet
+    this.#flows.delete(packetId)
+    this.#heldBytes -= payload.length
+    this.#ids.release(packetId)
+    this.#tell(flow, { reasonCode: 0, error })
   }
 
   #countSurplus(packetId: number, which: 'first' | 'comp'): void {
@@ -482,11 +495,12 @@ export class Outbound<Tag> {
   sessionLost(policy: SessionLossPolicy): { republished: number; unknown: number } {
     const again: Waiting<Tag>[] = []
     let unknown = 0
-    for (const { packet, tag, stage, isChosen } of this.#flows.values()) {
+    for (const flow of this.#flows.values()) {
+      const { packet, tag, stage, isChosen } = flow
       const { packetId, topic, payload, qos, retain, properties } = packet
       this.#ids.release(packetId)
       if (stage === 'released') {
-        this.#sink.settle(tag, DONE) // with PUBREC the broker took the message over
+        this.#tell(flow, DONE) // with PUBREC the broker took the message over
       } else if (qos === 1 || policy === 'republish') {
         const message = { topic, payload, qos, retain, properties, ...(isChosen && { packetId }) }
         again.push({ message, tag, expiresAt: NEVER })
@@ -494,7 +508,7 @@ export class Outbound<Tag> {
         unknown++
         this.#heldBytes -= payload.length
         const message = `delivery unknown of a QoS 2 message to '${topic}': the broker lost the session`
-        this.#sink.settle(tag, { reasonCode: 0, error: new ClosedError(message, { fate: 'unknown' }) })
+        this.#tell(flow, { reasonCode: 0, error: new ClosedError(message, { fate: 'unknown' }) })
       }
     }
     this.#flows.clear()
@@ -505,7 +519,7 @@ export class Outbound<Tag> {
   /** Gives up, when there is no connection: everything not confirmed is settled with `error`. */
   abandon(error: MqttError): void {
     const outcome = { reasonCode: 0, error }
-    for (const { tag } of this.#flows.values()) this.#sink.settle(tag, outcome)
+    for (const flow of this.#flows.values()) this.#tell(flow, outcome)
     this.#flows.clear()
     for (const { tag } of this.#waiting.clear()) this.#sink.settle(tag, outcome)
     this.#waitingQos0 = this.#heldBytes = 0

@@ -87,7 +87,7 @@ export class Session<Tag> {
     this.#cleanStart = options.cleanStart
     this.#sessionExpiryInterval = properties.sessionExpiryInterval ?? 0
     const receiveMaximum = options.tolerateReceiveMaximum ? NEVER : (properties.receiveMaximum ?? NEVER)
-    this.#outbound = new Outbound(this.#sink, this.#ids, version, retryIntervalMs)
+    this.#outbound = new Outbound(this.#sink, this.#ids, version, retryIntervalMs, options.tellPacketIds)
     this.#inbound = new Inbound(this.#sink, version, receiveMaximum, properties.topicAliasMaximum ?? 0)
     this.#requests = new Requests(this.#sink, this.#ids, version, retryIntervalMs, options.requestLimitMs)
   }

@@ -36,6 +36,8 @@ export interface SpoolOptions {
   full?: 'pause' | 'drop-oldest'
   /** Whether messages of unknown fate are handed out too. */
   takeUnknown?: boolean
+  /** Told of each message that is removed without having been sent, and why. */
+  onDiscard?: (record: SpoolRecord, why: 'dropped' | 'expired') => void
   /** Milliseconds since 1970. */
   now?: () => number
 }
@@ -113,6 +115,11 @@ export class Spool {
   /** Of these, messages of unknown fate. */
   get unknown(): number {
     return this.#meta.unknown
+  }
+
+  /** Messages that were ever taken. */
+  get taken(): number {
+    return this.#meta.taken
   }
 
   get isOpenToOthers(): boolean {
@@ -324,7 +331,7 @@ export class Spool {
       for (const record of records) {
         if (!this.isFull) break
         this.dropped++
-        this.#discard(record)
+        this.#discard(record, 'dropped')
       }
       await this.#commit(false)
     }
@@ -347,7 +354,7 @@ export class Spool {
       if (old.length === 0) return
       for (const record of old) {
         this.expired++
-        this.#discard(record)
+        this.#discard(record, 'expired')
       }
       await this.#commit(false)
     }
@@ -358,7 +365,8 @@ export class Spool {
     return Math.max(this.#position, this.#meta.mark)
   }
 
-  #discard(record: SpoolRecord): void {
+  #discard(record: SpoolRecord, why: 'dropped' | 'expired'): void {
+    this.#options.onDiscard?.(record, why)
     // What was removed is passed over slowly: do not go there again.
     if (this.#position >= this.#meta.mark) this.#position = record.sequence + 1
     this.#delete(record)

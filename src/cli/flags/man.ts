@@ -7,8 +7,11 @@ import { COMMANDS, envName, type Flag, GROUPS, type Program, spelling, valuePart
 
 interface Section {
   title: string
-  paragraphs: (program: string) => readonly string[]
+  paragraphs: (program: string) => readonly Paragraph[]
 }
+
+/** Text, or lines as they are. */
+type Paragraph = string | { code: string }
 
 export interface Page {
   brief: string
@@ -143,6 +146,20 @@ const SPOOL_SECTION = {
   ],
 }
 
+const RECEIPTS_SECTION = {
+  title: 'RECEIPTS',
+  paragraphs: () => [
+    'With --receipts each message leads to one line of JSON, when it is known what became of it, however often it was sent:',
+    {
+      code: '{"number":7,"topic":"t","mid":7,"qos":1,"outcome":"confirmed","code":0,"reason":"success","ms":1.7}',
+    },
+    'number counts the messages of the run from 1; with --spool those of the spool, so that a message keeps its number in later runs. Lines come in the order of the outcomes, which need not be that of the numbers. mid is the packet identifier, null at QoS 0 and, without a spool, for what was never sent. topic is null for a message of an earlier run of which the broker had everything but the last packet. code and reason are those of PUBACK, PUBREC or PUBCOMP, null where there was none. ms is the time from the message being handed to the session until the answer or, at QoS 0, until its bytes had left; null where there was neither. error, a sentence, stands in every line that is not confirmed.',
+    'outcome is confirmed, refused (by the broker, or because the broker would not take it), removed (it was never sent: it expired, or the spool was full) or unconfirmed (everything else at the end of the run; it may have arrived or not). At QoS 0 a message is confirmed when the connection was closed in order or a ping behind it was answered; pings follow after a tenth of a second.',
+    'The last line has the totals: given is the sum of confirmed, refused, removed and unconfirmed, and status the exit status; for an end by a signal that of the shell, 143 for SIGTERM. All but confirmed is what standard error calls not confirmed. Without this line the program did not reach its end. With --spool, given counts what was in the spool and what came into it; unconfirmed is what stays in the spool, where only what may have been sent has a line; unknown is how much of it has an unknown fate, and untaken what did not go into the spool. Errors before there is anything to connect with leave no line.',
+    'A reader that is slow slows the reading of standard input down; at the end the program waits for it, for as long as -W allows, and a second more after a signal or the end of that time. When receipts cannot be written, no message suffers: the failure is told once, publishing goes on, and the exit status is 1 where it would have been 0. Only a reader that closes standard output changes nothing: it has seen enough.',
+  ],
+}
+
 const PAGES: Record<Program, Page> = {
   'mqtt-pub': {
     brief: 'publish messages to an MQTT broker',
@@ -166,6 +183,7 @@ const PAGES: Record<Program, Page> = {
         ],
       },
       SPOOL_SECTION,
+      RECEIPTS_SECTION,
       LIMITS,
       EXPLAIN,
     ],
@@ -182,6 +200,11 @@ const PAGES: Record<Program, Page> = {
       {
         text: 'Keep what a sensor prints on disk until the broker has it, exactly once:',
         command: 'sensor | mqtt-pub -t house/t -l -q 2 --spool /var/spool/house',
+      },
+      {
+        text: 'Keep a record of what became of each line, and list what was not confirmed:',
+        command:
+          'sensor | mqtt-pub -t house/t -l -q 1 --receipts=receipts.jsonl\njq -c \'select(.number and .outcome != "confirmed")\' receipts.jsonl',
       },
       { text: 'Watch the packets of MQTT 3.1:', command: 'mqtt-pub -V mqttv31 -t hello -m abcd -q 2 -d' },
     ],
@@ -291,7 +314,7 @@ export function manualPage(program: Program): string {
   const differences = page.differences ?? clientDifferences(program)
   lines.push('.SH DIFFERENCES FROM MOSQUITTO', ...paragraphs([differences]), '.SH EXAMPLES')
   for (const { text, command } of page.examples) {
-    lines.push('.PP', escaped(text), '.PP', '.EX', ...command.split('\n').map(escaped), '.EE')
+    lines.push('.PP', escaped(text), '.PP', ...code(command))
   }
   const pages = [
     ...others.map((name) => `\\fB${escaped(name)}\\fR(1)`),
@@ -314,8 +337,15 @@ const OTHER_VARIABLES = [
   ],
 ] as const
 
-function paragraphs(texts: readonly string[]): string[] {
-  return texts.flatMap((text, at) => (at === 0 ? [escaped(text)] : ['.PP', escaped(text)]))
+function paragraphs(texts: readonly Paragraph[]): string[] {
+  return texts.flatMap((text, at) => {
+    const lines = typeof text === 'string' ? [escaped(text)] : code(text.code)
+    return at === 0 ? lines : ['.PP', ...lines]
+  })
+}
+
+function code(text: string): string[] {
+  return ['.EX', ...text.split('\n').map(escaped), '.EE']
 }
 
 function option(flag: Flag): string[] {

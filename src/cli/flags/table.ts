@@ -94,6 +94,9 @@ export interface Given {
   source?: Source
   repeat?: number
   repeatDelaySeconds?: number
+  /** A file descriptor or the name of a file. */
+  receipts?: number | string
+  progress?: true
   filterOut?: string[]
   unsubscribe?: string[]
   count?: number
