@@ -104,7 +104,7 @@ const ADDED = new Set([
     '--spool-status',
     '--spool-sync',
   ],
-  ...['--spool-max-bytes', '--spool-max-age', '--spool-full'],
+  ...['--spool-max-bytes', '--spool-max-age', '--spool-full', '--receipts', '--progress'],
 ])
 
 describe('options and programs (1.2, columns P, S and R)', { concurrency: 4 }, () => {

@@ -49,6 +49,7 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<string>>> = {
   'connect-timeout': fraction(1, 10_000),
   'max-reconnects': number(0, 1_000),
   'password-command': text,
+  receipts: fc.constantFrom('receipts.jsonl', './7', '3'),
   'reconnect-delay': fc.tuple(fraction(1, 50), fraction(60, 100)).map((range) => range.join(',')),
   // 1 is for ever in the environment, as for switches.
   'retry-connect': fraction(2, 10_000),

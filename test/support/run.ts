@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Readable, Writable } from 'node:stream'
+import { PassThrough, type Readable, type Writable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type ScriptOptions, script } from '../broker/script.js'
@@ -182,6 +182,7 @@ export async function inProcess(program: Program, args: Args): Promise<Told> {
       throw new Error('standard input was touched')
     },
     terminal: undefined,
+    stderr: new PassThrough(),
     screen: undefined,
     colour: false,
     hideArguments() {},
@@ -193,6 +194,7 @@ export async function inProcess(program: Program, args: Args): Promise<Told> {
     complain(line) {
       err += `${line}\n`
     },
+    draw() {},
     onSignal() {},
     dieBy() {},
     isRunning: () => true,
