@@ -7,6 +7,7 @@ import { EXIT, palette, Reporter } from './exit.js'
 import { gather, type Origins } from './flags/sources.js'
 import type { Given, Program } from './flags/table.js'
 import type { Io } from './io.js'
+import { checkPasswordsInFiles } from './secret.js'
 import { checkTogether, readOptional } from './settings.js'
 import { VERSION } from './version.js'
 
@@ -44,6 +45,7 @@ export async function runProgram(
   if (secrets.some((each) => each !== undefined)) io.hideArguments(program)
   reporter.quiet = given.quiet ?? false
   try {
+    checkPasswordsInFiles(origins, reporter)
     if (given.explain) (await import('./explain.js')).explainOrigins(origins, reporter)
     return await body(given, reporter)
   } catch (error) {

@@ -2,6 +2,7 @@
 
 import type { Readable, Writable } from 'node:stream'
 import { Alarm, now } from '../client/index.js'
+import { SecretLine } from './secret-line.js'
 
 /** How long the last output may take to leave. */
 const FLUSH_LIMIT_MS = 1_000
@@ -14,8 +15,8 @@ export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
 export interface Terminal {
   /**
-   * Asks on stderr and reads a line without echo; what is typed beyond the line answers the next call. Ctrl-C ends the
-   * process as ever.
+   * Asks on stderr and reads a line without echo; what is typed beyond the line answers the next call. Ctrl-C and Ctrl-\
+   * end the process as ever; Ctrl-D in place of a line is an empty one.
    */
   askSecret(prompt: string): Promise<string>
 }
@@ -127,7 +128,7 @@ export function processIo(): Io {
 
 function askSecret(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prompt: string): Promise<string> {
   return new Promise((resolve) => {
-    let text = ''
+    const line = new SecretLine()
     const finish = (): void => {
       stdin.removeListener('data', onData)
       stdin.removeListener('end', onEnd)
@@ -136,39 +137,25 @@ function askSecret(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prompt:
       stderr.write('\n')
     }
     const onData = (chunk: string): void => {
-      for (const [at, character] of [...chunk].entries()) {
-        switch (character) {
-          case '\r':
-          case '\n':
-          case '\u0004': {
-            // or Ctrl-D
-            finish()
-            const ahead = [...chunk]
-              .slice(at + 1)
-              .join('')
-              .replace(character === '\r' ? /^\n/ : '', '')
-            if (ahead !== '') stdin.unshift(ahead)
-            return resolve(text)
-          }
-          case '\u0003': // Ctrl-C, which raw mode hands on as a character
-            finish()
-            process.kill(process.pid, 'SIGINT')
-            return
-          case '\u007f':
-          case '\b':
-            text = Array.from(text).slice(0, -1).join('')
-            break
-          case '\u0015': // Ctrl-U
-            text = ''
-            break
-          default:
-            text += character
+      const characters = [...chunk]
+      for (const [at, character] of characters.entries()) {
+        const end = line.take(character)
+        if (end === undefined) continue
+        finish()
+        // Raw mode hands on as characters what would be signals.
+        if (end === 'interrupt' || end === 'quit') {
+          process.kill(process.pid, end === 'interrupt' ? 'SIGINT' : 'SIGQUIT')
+          return
         }
+        const rest = characters.slice(at + 1).join('')
+        const ahead = character === '\r' ? rest.replace(/^\n/, '') : rest
+        if (ahead !== '') stdin.unshift(ahead)
+        return resolve(line.text)
       }
     }
     const onEnd = (): void => {
       finish()
-      resolve(text)
+      resolve(line.text)
     }
     stdin.setRawMode(true) // before the prompt: whoever answers it at once must not be echoed
     stdin.setEncoding('utf8')

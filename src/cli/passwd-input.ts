@@ -29,7 +29,7 @@ export async function passwordFor(
     return task.password
   }
   if (passwordFile !== undefined && passwordFile !== '-') {
-    return checkedPassword(firstLine(readSecretFile('--password-file', passwordFile, reporter)), task.scheme)
+    return checkedPassword(readSecretFile('--password-file', passwordFile, reporter), task.scheme)
   }
   if (io.terminal === undefined && passwordFile === '-') {
     return checkedPassword(firstLine(await readLines(io.stdin, 1)), task.scheme)

@@ -37,12 +37,12 @@ export interface Rules {
   ifChanged: boolean
 }
 
-const IN_PLACE: Rules = { create: false, ifChanged: false }
-
-/** Throws UsageError where the file should be there and is not, or the other way round. */
-export function checkExists(content: Buffer | undefined, file: string, { create, ifChanged }: Rules): void {
-  if (content === undefined && !create) throw new UsageError(`'${file}': no such file (-c makes it)`)
-  if (content !== undefined && create && !ifChanged) {
+/** Throws UsageError where the file should be there and is not, or the other way round; -c is only for those with rules. */
+export function checkExists(content: Buffer | undefined, file: string, rules?: Rules): void {
+  if (content === undefined && !rules?.create) {
+    throw new UsageError(`'${file}': no such file${rules === undefined ? '' : ' (-c makes it)'}`)
+  }
+  if (content !== undefined && rules?.create && !rules.ifChanged) {
     throw new UsageError(`'${file}' exists already: leave -c out to change it`)
   }
 }
@@ -130,7 +130,7 @@ export class HashPlain implements Plan {
 
   async prepare(content: Buffer | undefined): Promise<void> {
     const { file: path = '', scheme } = this.#task
-    checkExists(content, path, IN_PLACE)
+    checkExists(content, path)
     const entries = new PasswordFile(content ?? EMPTY).entries()
     if (entries.length === 0) throw new UsageError(`'${path}' has no users`)
     const jobs: (Job & { key: string })[] = []
@@ -147,7 +147,7 @@ export class HashPlain implements Plan {
   }
 
   apply(content: Buffer | undefined): Buffer | undefined | 'again' {
-    checkExists(content, this.#task.file ?? '', IN_PLACE)
+    checkExists(content, this.#task.file ?? '')
     const file = new PasswordFile(content ?? EMPTY)
     const entries = file.entries()
     const plain = entries.filter(({ value }) => schemeOf(value) === 'plain')
@@ -161,9 +161,9 @@ export class HashPlain implements Plan {
     return plain.length === 0 ? undefined : file.toBuffer()
   }
 
-  done(): { note?: string } {
-    if (this.#skipped === 0) return {}
-    return { note: `hashed ${this.#hashed}, left ${this.#skipped} alone that were hashes already` }
+  done(): { note: string } {
+    const left = this.#skipped === 0 ? '' : `, left ${this.#skipped} alone that were hashes already`
+    return { note: `hashed ${this.#hashed}${left}` }
   }
 }
 
@@ -179,12 +179,12 @@ export class DeleteUser implements Plan {
   }
 
   async prepare(content: Buffer | undefined): Promise<void> {
-    checkExists(content, this.#task.file ?? '', IN_PLACE)
+    checkExists(content, this.#task.file ?? '')
   }
 
   apply(content: Buffer | undefined): Buffer | undefined {
     const { file: path = '', user } = this.#task
-    checkExists(content, path, IN_PLACE)
+    checkExists(content, path)
     const file = new PasswordFile(content ?? EMPTY)
     this.#deleted = file.delete(user)
     if (this.#deleted === 0 && !this.#ifChanged) {

@@ -161,6 +161,11 @@ function wordsFor({ words = [], passwd = {} }: Given, mode: (typeof MODES)[numbe
   return { file, user, password: hasPassword ? others.shift() : undefined }
 }
 
+/** Whether the word for USER reads like an option behind FILE, where it is none. */
+export function hasOptionAsUser({ mode, user }: Task): boolean {
+  return (mode === 'set' || mode === 'delete') && spellings('mqtt-passwd').has(user)
+}
+
 /** Arguments that are not UTF-8 arrive with this in place of their bytes. */
 const LOST = '\ufffd'
 

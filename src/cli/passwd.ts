@@ -21,7 +21,7 @@ import { type Given, printable } from './flags/table.js'
 import type { Io } from './io.js'
 import { importUsers, passwordFor } from './passwd-input.js'
 import { checkExists, DeleteUser, HashPlain, type Plan, type Rules, SetUsers, shown } from './passwd-plan.js'
-import { type Task, taskOf } from './passwd-task.js'
+import { hasOptionAsUser, type Task, taskOf } from './passwd-task.js'
 import { withProgress } from './progress.js'
 import { reason } from './settings.js'
 
@@ -41,9 +41,16 @@ export async function main(argv: readonly string[], io: Io, worker: string): Pro
     return EXIT.failure
   }
   const check = (given: Given): void => void taskOf(given)
-  return runProgram('mqtt-passwd', argv, io, check, (given, reporter) =>
-    perform({ given, task: taskOf(given), io, reporter, worker }),
-  )
+  return runProgram('mqtt-passwd', argv, io, check, async (given, reporter) => {
+    const task = taskOf(given)
+    try {
+      return await perform({ given, task, io, reporter, worker })
+    } catch (error) {
+      if (!(error instanceof UsageError) || !hasOptionAsUser(task)) throw error
+      const hint = `'${task.user}' was taken as USER: options stand in front of FILE`
+      throw new UsageError(`${error.message}; ${hint}`, error.code)
+    }
+  })
 }
 
 interface Run {
@@ -70,10 +77,10 @@ async function perform(run: Run): Promise<number> {
   }
   switch (task.mode) {
     case 'list':
-      checkExists(content, file, { create: false, ifChanged })
+      checkExists(content, file)
       return print(io, listed(new PasswordFile(content ?? Buffer.alloc(0))))
     case 'verify':
-      checkExists(content, file, { create: false, ifChanged })
+      checkExists(content, file)
       return verified(run, new PasswordFile(content ?? Buffer.alloc(0)))
     case 'delete':
       return changed(run, store, new DeleteUser(task, ifChanged))

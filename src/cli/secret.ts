@@ -1,10 +1,11 @@
 // Passwords and pass phrases from somewhere else than the command line: files, the terminal, and the output of a command.
 
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, type Stats, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import type { ClientOptions } from '../client/index.js'
 import { UsageError } from '../errors.js'
 import type { Reporter } from './exit.js'
+import type { Origins } from './flags/sources.js'
 import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
 import { reason } from './settings.js'
@@ -53,7 +54,7 @@ async function readSecret(
   io: Io,
   reporter: Reporter,
 ): Promise<string> {
-  if (path !== '-') return firstLine(readSecretFile(option, path, reporter)).toString()
+  if (path !== '-') return readSecretFile(option, path, reporter).toString()
   if (io.terminal !== undefined) return io.terminal.askSecret(prompt)
   const { source, passwordFile } = given
   const taken =
@@ -61,18 +62,43 @@ async function readSecret(
   if (taken) throw new UsageError(`${option} -: standard input is the source of messages already`)
   if (option !== '--password-file' && passwordFile === '-')
     throw new UsageError(`${option} -: standard input is the source of the password already`)
-  return firstLine(await readLines(io.stdin, 1)).toString()
+  const secret = firstLine(await readLines(io.stdin, 1))
+  if (secret.length === 0) throw new UsageError(`${option} -: the first line of standard input is empty`)
+  return secret.toString()
 }
 
-/** The first line of what --password-file or the like names is the secret; a file that others can read is warned about. Throws UsageError. */
+const FOR_OWNER_ALONE = 'can be read by others: chmod 600 it'
+
+/**
+ * The first line of what --password-file or the like names, which is not empty; a file that others can read is warned
+ * about. Throws UsageError.
+ */
 export function readSecretFile(option: string, path: string, reporter: Reporter): Buffer {
+  const file = `${option} '${path}'`
+  let secret: Buffer
   try {
-    const { mode } = statSync(path)
-    if ((mode & 0o077) !== 0) reporter.warn(`${option} '${path}' can be read by others: chmod 600 it`)
-    return readFileSync(path)
+    const stats = statSync(path)
+    if (isOpen(stats)) reporter.warn(`${file} ${FOR_OWNER_ALONE}`)
+    secret = firstLine(readFileSync(path)) // says of a folder that it is one
   } catch (error) {
-    throw new UsageError(`${option} '${path}': ${reason(error)}`)
+    throw new UsageError(`${file}: ${reason(error)}`)
   }
+  if (secret.length === 0) throw new UsageError(`${file}: its first line is empty`)
+  return secret
+}
+
+/** Warns about options files and profiles that hold a password and that others can read. */
+export function checkPasswordsInFiles(origins: Origins, reporter: Reporter): void {
+  for (const [path, names] of origins) {
+    if (path === 'command line' || !(names.has('-P') || names.has('--pw'))) continue
+    const stats = statSync(path, { throwIfNoEntry: false })
+    if (stats !== undefined && isOpen(stats)) reporter.warn(`'${path}' has a password and ${FOR_OWNER_ALONE}`)
+  }
+}
+
+/** Whether others can get at a file. Of a folder nobody asks. */
+function isOpen(stats: Stats): boolean {
+  return !stats.isDirectory() && (stats.mode & 0o077) !== 0
 }
 
 /** No more than these lines have to be there: whoever writes them may keep the pipe open. */

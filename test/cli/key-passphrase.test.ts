@@ -129,6 +129,7 @@ describe('an encrypted key', { concurrency: 4, ...options }, () => {
       ['-m', 'x', '--key-passphrase-file', '/nonexistent/p'],
       "'/nonexistent/p': no such file",
     ],
+    ['a folder', ['-m', 'x', '--key-passphrase-file', '/'], "'/': is a folder"],
     [
       '- with -s',
       ['-s', '--key-passphrase-file', '-'],
@@ -147,6 +148,14 @@ describe('an encrypted key', { concurrency: 4, ...options }, () => {
       assert.equal(err, `mqtt-pub: error: --key-passphrase-file ${says}\n`)
     })
   }
+  test('an empty first line: exit 1 naming the file', async (t) => {
+    const file = passphraseFile(t, '')
+    writeFileSync(file, `\n${PASSPHRASE}\n`)
+    const words = [...WORK['mqtt-pub'], '-h', '127.0.0.1', ...pair(), '--key-passphrase-file', file]
+    const { code, err } = await cli(t, 'mqtt-pub', words)
+    assert.equal(code, 1)
+    assert.equal(err, `mqtt-pub: error: --key-passphrase-file '${file}': its first line is empty\n`)
+  })
   test('--key-passphrase-file needs --key', (t) =>
     misuse(
       t,

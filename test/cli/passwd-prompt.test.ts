@@ -17,7 +17,7 @@ const AGAIN = 'The same again: '
 /** Runs it in a terminal; then the shell says how it ended and what the terminal is like. */
 function inTerminal(t: TestContext, args: readonly string[], redirect = ''): Running {
   const command = `sh -c 'echo "pid $$"; exec "$0" "$@"' ${[process.execPath, BIN, ...args].join(' ')} ${redirect}`
-  const text = `${command}; echo "status $?"; stty -a | grep -ow -e '-*echo' -e '-*icanon' -e '-*isig'`
+  const text = `ulimit -c 0; ${command}; echo "status $?"; stty -a | grep -ow -e '-*echo' -e '-*icanon' -e '-*isig'`
   return start(t, findCommand('script') as string, ['-qec', text, '/dev/null'], { input: 'open' })
 }
 
@@ -64,6 +64,29 @@ describe('6.2 on a terminal', { concurrency: 4, ...options }, () => {
     await answer(running, `gexx\u007f\u007fheim-4ä\u007f711\r`, `wrong\u0015${SECRET}\r`)
     assert.match(await shown(running), /status 0\n$/)
     await assertLine(read(path), 1, 'u', SECRET)
+  })
+  test('keys that stand for nothing leave no trace in the password', async (t) => {
+    const path = fileWith(t, '')
+    const running = inTerminal(t, [path, 'u'])
+    await answer(running, `ab\u001b[D\u001bOA\t\r`, `ab\u001b[3~\u0004\u001a\r`)
+    assert.match(await shown(running), /status 0\n$/)
+    await assertLine(read(path), 1, 'u', 'ab')
+  })
+  test('Ctrl-W takes a word back', async (t) => {
+    const path = fileWith(t, '')
+    const running = inTerminal(t, [path, 'u'])
+    await answer(running, 'one two \u0017three\r', 'one three\r')
+    assert.match(await shown(running), /status 0\n$/)
+    await assertLine(read(path), 1, 'u', 'one three')
+  })
+  test('Ctrl-\\ ends by SIGQUIT, the terminal restored, the file untouched', async (t) => {
+    const path = fileWith(t, 'a:b\n')
+    const running = inTerminal(t, [path, 'a'])
+    await answer(running, 'half\u001c')
+    const text = await shown(running)
+    assert.match(text, /status 131\n$/)
+    assert.ok(!text.includes('half'))
+    assertUntouched(path, 'a:b\n')
   })
   test('both answers typed ahead, or pasted', async (t) => {
     const path = fileWith(t, '')

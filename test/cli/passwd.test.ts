@@ -109,6 +109,18 @@ describe('6.1 the command line', { concurrency: 4 }, () => {
     await assertLine(read(path), 1, '-b', '--help')
     await assertLine(read(path), 2, '--', '-D')
   })
+  test('an option as USER is told in the error that follows', async (t) => {
+    const hint = /; '--list' was taken as USER: options stand in front of FILE/
+    const none = await passwd(t, [fileWith(t), '--list'])
+    assert.equal(none.code, 1)
+    assert.match(none.err, hint)
+    assert.match(none.err, /no such file/)
+    assert.match((await passwd(t, [fileWith(t, ''), '--list'], '')).err, hint)
+    const differ = await passwd(t, [fileWith(t, ''), '--list'], 'a\nb\n')
+    assert.equal(differ.code, 2)
+    assert.match(differ.err, hint)
+    assert.ok(!(await passwd(t, [fileWith(t), '--lists'])).err.includes('in front'))
+  })
   test('6.1 the last -H and -I win', async (t) => {
     const { out } = await batch(t, [
       '-H',
@@ -250,9 +262,9 @@ describe('6.3 modes', { concurrency: 4 }, () => {
     failed(await passwd(t, ['-D', path, 'bob']), /'bob'/, /passwd/)
     assertUntouched(path, ALICE)
   })
-  test('6.3 -U: every plain line from its second field, and nothing is printed', async (t) => {
+  test('6.3 -U: every plain line from its second field, and nothing goes to standard output', async (t) => {
     const path = fileWith(t, 'alice:pw one\n bob : pw2 \r\ncarol:pw3')
-    assert.deepEqual(await passwd(t, ['-U', path]), DONE)
+    assert.deepEqual(await passwd(t, ['-U', path]), { ...DONE, err: 'mqtt-passwd: hashed 3\n' })
     const text = read(path)
     await assertLine(text, 1, 'alice', 'pw one')
     await assertLine(text, 2, 'bob', 'pw2')
@@ -261,7 +273,8 @@ describe('6.3 modes', { concurrency: 4 }, () => {
   })
   test('6.3 -U with -H and with -b, which means nothing here', async (t) => {
     const path = fileWith(t, 'alice:pw\n')
-    assert.deepEqual(await passwd(t, ['-b', '-H', 'argon2id', '-U', path]), DONE)
+    const told = await passwd(t, ['-b', '-H', 'argon2id', '-U', path])
+    assert.deepEqual(told, { ...DONE, err: 'mqtt-passwd: hashed 1\n' })
     assert.match(read(path), /^alice:\$argon2id\$v=19\$m=47104,t=1,p=1\$/)
     await assertLine(read(path), 1, 'alice', 'pw')
   })
@@ -290,6 +303,8 @@ describe('6.3 modes', { concurrency: 4 }, () => {
       const path = fileWith(t)
       const options = args[0] === 'u' ? [path, 'u'] : args[0] === '-D' ? ['-D', path, 'u'] : [...args, path]
       failed(await passwd(t, options, TWICE), /passwd': no such file/)
+      const { err } = await passwd(t, options, TWICE)
+      assert.equal(err.includes('-c makes it'), args[0] === 'u', 'only where -c is possible')
       assertUntouched(path)
     })
   }

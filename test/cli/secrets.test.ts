@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { SecretLine } from '../../src/cli/secret-line.js'
 import { broker } from '../broker/broker.js'
 import { startInTerminal } from '../support/processes.js'
 import { temporaryFolder } from '../support/run.js'
@@ -41,7 +42,6 @@ rows<{ what: string; text: string; password: string }>(
     { what: 'with further lines', text: `${SECRET}\nother\n`, password: SECRET },
     { what: 'blanks are part of it', text: ` ${SECRET} \t\n`, password: ` ${SECRET} \t` },
     { what: 'UTF-8', text: 'pässwörd€\n', password: 'pässwörd€' },
-    { what: 'empty', text: '\n', password: '' },
   ],
   ({ what }) => what,
   async (t, { text, password }) => {
@@ -71,10 +71,32 @@ describe('--password-file', { concurrency: 4 }, () => {
     assert.equal(told.code, 1)
     assert.match(told.err, /--password-file '\/nonexistent\/secret': no such file/)
   })
-  test('a folder: exit 1', async (t) => {
-    const { told } = await login(t, ['--password-file', temporaryFolder(t)])
-    assert.equal(told.code, 1)
-    assert.match(told.err, /--password-file .*folder/)
+  test('a folder: exit 1, and no word about its mode', async (t) => {
+    const folder = temporaryFolder(t)
+    chmodSync(folder, 0o755)
+    const { told } = await login(t, ['--password-file', folder])
+    assert.deepEqual(told, {
+      code: 1,
+      out: '',
+      err: `mqtt-pub: error: --password-file '${folder}': is a folder\n`,
+    })
+  })
+  for (const text of ['', '\n', '\r\n', `\n${SECRET}\n`]) {
+    test(`an empty first line (${JSON.stringify(text)}): exit 1 naming the file`, async (t) => {
+      const path = secretFile(t, text)
+      const { password, told } = await login(t, ['--password-file', path])
+      const err = `mqtt-pub: error: --password-file '${path}': its first line is empty\n`
+      assert.deepEqual({ password, told }, { password: undefined, told: { code: 1, out: '', err } })
+    })
+  }
+  test('- with an empty first line: exit 1', async (t) => {
+    const { password, told } = await login(t, ['--password-file', '-'], { input: '\n' })
+    const err = 'mqtt-pub: error: --password-file -: the first line of standard input is empty\n'
+    assert.deepEqual({ password, told }, { password: undefined, told: { code: 1, out: '', err } })
+  })
+  test('an empty password on the command line is one', async (t) => {
+    const { password, told } = await login(t, ['-P', ''])
+    assert.deepEqual({ password, told }, { password: '', told: { code: 0, out: '', err: '' } })
   })
   test('- reads the first line of standard input', async (t) => {
     const { password, told } = await login(t, ['--password-file', '-'], { input: `${SECRET}\r\nrest\n` })
@@ -238,7 +260,7 @@ const UNSEEN = { skip: process.platform === 'linux' ? false : 'there is no /proc
 describe('the list of processes, once the program runs', { concurrency: 4, ...UNSEEN }, () => {
   for (const [what, args] of [
     ['-P', ['-u', 'me', '-P', SECRET]],
-    ['-P, overridden by --password-file', ['-u', 'me', '-P', SECRET, '--password-file', '/dev/null']],
+    ['-P, overridden by --password-file', ['-u', 'me', '-P', SECRET, '--password-file', '{file}']],
     ['--password-command', ['-u', 'me', '--password-command', `echo ${SECRET}`]],
     ['-L', ['-L', `mqtt://me:${SECRET}@{where}`]],
     ['--psk', ['--psk', Buffer.from(SECRET).toString('hex'), '--psk-identity', 'i', '--no-tls']],
@@ -249,7 +271,10 @@ describe('the list of processes, once the program runs', { concurrency: 4, ...UN
   ] as const) {
     test(`${what} is not in /proc/PID/cmdline`, async (t) => {
       const server = await broker(t, { on: () => true })
-      const words = args.map((each) => each.replace('{where}', `127.0.0.1:${server.port}`))
+      const file = secretFile(t, 'other')
+      const words = args.map((each) =>
+        each.replace('{where}', `127.0.0.1:${server.port}`).replace('{file}', file),
+      )
       const where = ['-t', 'a', '-h', '127.0.0.1', '-p', String(server.port)]
       const running = start(t, 'mqtt-sub', [...where, ...words])
       await server.until(() => server.seen.length === 1)
@@ -272,6 +297,9 @@ rows<{ what: string; typed: string; password: string }>(
     { what: 'a line', typed: `${SECRET}\r`, password: SECRET },
     { what: 'backspace takes a character back', typed: `gehx\u007feim-47é\u007f11\r`, password: SECRET },
     { what: 'Ctrl-U takes all back', typed: `wrong\u0015${SECRET}\r`, password: SECRET },
+    { what: 'an arrow key leaves no trace', typed: `${SECRET}\u001b[D\r`, password: SECRET },
+    { what: 'Ctrl-Z neither', typed: `ab\u001acd\r`, password: 'abcd' },
+    { what: 'Ctrl-D behind something neither', typed: `ab\u0004cd\r`, password: 'abcd' },
   ],
   ({ what }) => what,
   async (t, { typed, password }) => {
@@ -288,6 +316,20 @@ rows<{ what: string; typed: string; password: string }>(
   },
 )
 
+test('--password-file - on a terminal: a key in two pieces', async (t) => {
+  const server = await broker(t)
+  const args = [...PUBLISH, '--password-file', '-', '-h', '127.0.0.1', '-p', server.port]
+  const running = startInTerminal(t, 'mqtt-pub', args, { input: 'open' })
+  if (running === undefined) return
+  await running.printsAtEnd('Password: ')
+  for (const piece of ['ab\u001b', '[1;', '5D', 'c\r']) {
+    running.write(piece)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  assert.equal((await running.ended).status, 0)
+  assert.equal(server.seen[0]?.facts.password, 'abc')
+})
+
 test('--password-file - on a terminal: Ctrl-C ends the program by SIGINT', async (t) => {
   const args = [...PUBLISH, '--password-file', '-', '-h', '127.0.0.1', '-p', 1]
   const running = startInTerminal(t, 'mqtt-pub', args, { input: 'open' })
@@ -295,6 +337,52 @@ test('--password-file - on a terminal: Ctrl-C ends the program by SIGINT', async
   await running.printsAtEnd('Password: ')
   running.write('x\u0003')
   assert.equal((await running.ended).status, 130)
+})
+
+describe('a line that is typed', () => {
+  const typed = (keys: string): { text: string; ends: string[] } => {
+    const line = new SecretLine()
+    const ends = [...keys].flatMap((key) => line.take(key) ?? [])
+    return { text: line.text, ends }
+  }
+  for (const [what, keys, text] of [
+    ['arrows', 'a\u001b[Ab\u001b[Dc', 'abc'],
+    ['arrows of an application', 'a\u001bOAb\u001bODc', 'abc'],
+    ['Ctrl-Left', 'a\u001b[1;5Db', 'ab'],
+    ['Delete, F5 and F12', 'a\u001b[3~b\u001b[15~c\u001b[24~d', 'abcd'],
+    ['F1 with Shift as SS3', 'a\u001bO2Pb', 'ab'],
+    ['F1 on the console of Linux', 'a\u001b[[Ab', 'ab'],
+    ['a mode with blank and dollar', 'a\u001b[?2026;2$yb', 'ab'],
+    ['pasted with brackets', '\u001b[200~a[b]O\u001b[201~c', 'a[b]Oc'],
+    ['Escape alone', 'a\u001bb', 'ab'],
+    ['Escape and an arrow', 'a\u001b\u001b[Db', 'ab'],
+    ['Tab, NUL, Ctrl-A and Ctrl-Z', 'a\tb\0c\u0001d\u001ae', 'abcde'],
+    ['C1', 'a\u0085\u009bb', 'ab'],
+    ['a sequence that is none', 'a\u001b[1é', 'aé'],
+    ['backspace in an unended sequence', 'ab\u001b[\u007fc', 'ac'],
+    ['Ctrl-W', 'one two\u0017x', 'one x'],
+    ['Ctrl-W behind blanks', 'one two  \u0017x', 'one x'],
+    ['Ctrl-W twice', 'one 💡é\u0017\u0017x', 'x'],
+    ['Ctrl-W and backspace on nothing', '\u0017\u007f\bx', 'x'],
+    ['Ctrl-D behind something', 'a\u0004b', 'ab'],
+  ] as const) {
+    test(what, () => assert.deepEqual(typed(keys), { text, ends: [] }))
+  }
+  for (const [key, end] of [
+    ['\r', 'enter'],
+    ['\n', 'enter'],
+    ['\u0003', 'interrupt'],
+    ['\u001c', 'quit'],
+  ] as const) {
+    test(`${JSON.stringify(key)}: ${end}, in the middle of a key too`, () => {
+      for (const before of ['', 'a', 'a\u001b', 'a\u001b[1', 'a\u001bO'])
+        assert.deepEqual(typed(before + key), { text: before.slice(0, 1), ends: [end] })
+    })
+  }
+  test('Ctrl-D: the end where nothing is left', () => {
+    assert.deepEqual(typed('\u0004'), { text: '', ends: ['end'] })
+    assert.deepEqual(typed('a\u007f\u0004'), { text: '', ends: ['end'] })
+  })
 })
 
 test('-P without -u before MQTT 5 is refused by all programs, without showing it', async (t) => {

@@ -402,6 +402,48 @@ rows<{
   },
 )
 
+describe('a password in a file that others can read', { concurrency: 4 }, () => {
+  const profile = '.config/mqtt-tools/work'
+  const login = async (
+    t: TestContext,
+    { path, text, mode }: { path: string; text: string; mode: number },
+    ...args: readonly string[]
+  ): Promise<Told & { file: string }> => {
+    const server = await broker(t)
+    const { HOME, folder } = home(t, { [path]: text })
+    const file = join(folder, path)
+    chmodSync(file, mode)
+    const words = [...args.map((each) => each.replace('{file}', file)), '-t', 'a', '-u', 'me', ...SAY]
+    const told = await cli(t, 'mqtt-pub', ['-h', '127.0.0.1', '-p', server.port, ...words], { env: { HOME } })
+    return { ...told, file }
+  }
+  for (const [path, args] of [
+    [DEFAULT, []],
+    [profile, ['--profile', 'work']],
+    ['opts', ['-o', '{file}']],
+  ] as const) {
+    for (const text of ['-P geheim', '--pw geheim\n-P geheim']) {
+      test(`one warning that names the file: ${path}, ${JSON.stringify(text)}`, async (t) => {
+        const { code, err, file } = await login(t, { path, text, mode: 0o640 }, ...args)
+        assert.equal(code, 0, err)
+        const warning = `'${file}' has a password and can be read by others: chmod 600 it`
+        assert.equal(err, `mqtt-pub: warning: ${warning}\n`)
+      })
+    }
+  }
+  for (const [what, text, mode, args] of [
+    ['one that others cannot read', '-P geheim', 0o600, []],
+    ['no password in it', '-q 1', 0o644, []],
+    ['no password in it, but on the command line', '-q 1', 0o644, ['-P', 'geheim']],
+    ['--quiet', '-P geheim', 0o644, ['--quiet']],
+  ] as const) {
+    test(`no warning: ${what}`, async (t) => {
+      const { code, err } = await login(t, { path: DEFAULT, text, mode }, ...args)
+      assert.deepEqual({ code, err }, { code: 0, err: '' })
+    })
+  }
+})
+
 test('--profile on the command line takes the place of MQTT_PROFILE', async (t) => {
   const files = { '.config/mqtt-tools/one': '-t one', '.config/mqtt-tools/two': '-t two' }
   const { messages } = await published(t, files, ['--profile', 'two', ...SAY], { MQTT_PROFILE: 'one' })

@@ -23,7 +23,7 @@ export const CREDENTIAL_FLAGS: readonly Flag[] = [
     on: ALL,
     brief: 'Password; other users may see it in ps',
     detail:
-      'Before MQTT 5 it needs a user name. A password on the command line stays in the history of the shell and in the list of processes: this program overwrites the title that ps shows, but cannot do so before it has started, and /proc/PID/cmdline may keep it. --password-file, MQTT_PASSWORD and an options file avoid that. It is never shown by this program.',
+      'Before MQTT 5 it needs a user name. A password on the command line stays in the history of the shell and in the list of processes: this program overwrites the title that ps shows, but cannot do so before it has started, and /proc/PID/cmdline may keep it. --password-file, MQTT_PASSWORD and an options file avoid that; an options file with a password that others can read is warned about. It is never shown by this program.',
     takes: { type: TEXT, set: (given, password) => setPassword(given, { password }) },
   },
   {
@@ -33,7 +33,7 @@ export const CREDENTIAL_FLAGS: readonly Flag[] = [
     on: ALL,
     brief: 'Read the password from the first line of FILE',
     detail:
-      'With - it is asked for on the terminal, without echo, or read from the first line of standard input where that is no terminal and not a source of messages. A file that others can read is warned about. Of this, -P, --password-command and a password in -L the last one counts.',
+      'With - it is asked for on the terminal, without echo, or read from the first line of standard input where that is no terminal and not a source of messages. A file whose first line is empty is an error; one that others can read is warned about. Of this, -P, --password-command and a password in -L the last one counts.',
     takes: { type: FILE, set: (given, passwordFile) => setPassword(given, { passwordFile }) },
   },
   {

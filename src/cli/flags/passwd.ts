@@ -75,7 +75,7 @@ export const PASSWD_FLAGS: readonly Flag[] = [
     group: 'mode',
     brief: 'Hash the plain passwords in FILE, in place',
     detail:
-      'Lines of USER:PASSWORD become lines of USER:HASH. Values that are hashes already are left alone and counted. As for brokers, a second colon ends the password.',
+      'Lines of USER:PASSWORD become lines of USER:HASH. Values that are hashes already are left alone. Standard error tells how many there are of both. As for brokers, a second colon ends the password.',
     takes: turnOn('hashPlain'),
   },
   {
