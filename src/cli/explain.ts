@@ -2,6 +2,7 @@
 // time is seconds since the attempt began. Never a secret.
 
 import type { ClientOptions, ConnectionStage, StageListener } from '../client/index.js'
+import type { Packet } from '../packet/index.js'
 import { type CertificateFacts, DEFAULT_PORT, DEFAULT_TLS_PORT } from '../transport/index.js'
 import type { Reporter } from './exit.js'
 import type { Origins } from './flags/sources.js'
@@ -49,6 +50,8 @@ function optionFacts(options: ClientOptions, given: Given): string[] {
     ...(localAddress === undefined ? [] : [fact('from', localAddress)]),
     ...(proxy ? [fact('proxy', `${proxy.kind}://${proxy.host}:${proxy.port}`)] : []),
     ...(proxy ? [`proxy-login=${yes(proxy.userName !== undefined)}`] : []),
+    ...(given.proxy === 'env' && !proxy ? ['proxy=no'] : []),
+    ...known('proxy-by', given.proxyVariable),
     `tls=${yes(tls !== undefined)}`,
     ...(tls ? [fact('because', tlsReason(given) ?? '')] : []),
     `websocket=${yes(webSocket !== undefined)}`,
@@ -78,13 +81,19 @@ function stageFacts(stage: ConnectionStage, version: 3 | 4 | 5): string[][] {
     case 'attempt':
       return [[fact('number', stage.nth)]]
     case 'password':
-      return [['result=ok']]
+      return [[result(stage)]]
     case 'srv': {
       const servers = stage.servers.map(({ name, port }) => `${name}:${port}`).join(',')
-      return [[fact('record', stage.record), fact('servers', servers)]]
+      return [
+        [fact('record', stage.record), stage.fault === undefined ? fact('servers', servers) : result(stage)],
+      ]
     }
-    case 'lookup':
-      return [[fact('host', stage.host), fact('addresses', stage.addresses.join(','))]]
+    case 'lookup': {
+      const { host, addresses, fault } = stage
+      return [
+        [fact('host', host), fault === undefined ? fact('addresses', addresses.join(',')) : result(stage)],
+      ]
+    }
     case 'tcp':
       return [[fact('address', stage.address), fact('port', stage.port), result(stage)]]
     case 'unix':
@@ -118,11 +127,9 @@ function stageFacts(stage: ConnectionStage, version: 3 | 4 | 5): string[][] {
       return [[fact('path', path), ...known('status', status), ...known('protocol', protocol), result(stage)]]
     }
     case 'connack':
-      return [packetFacts(stage.packet, version)]
+      return [answer(stage, version)]
     case 'suback':
-      return [
-        [...stage.filters.map((filter) => fact('filter', filter)), ...packetFacts(stage.packet, version)],
-      ]
+      return [[...stage.filters.map((filter) => fact('filter', filter)), ...answer(stage, version)]]
   }
 }
 
@@ -132,6 +139,14 @@ function known(name: string, value: string | number | undefined): string[] {
 
 function result({ fault }: { fault?: string }): string {
   return fact('result', fault ?? 'ok')
+}
+
+/** What is in a packet of the broker, or why it did not come. */
+function answer(
+  { packet, ...rest }: { packet?: Packet | undefined; fault?: string },
+  version: 3 | 4 | 5,
+): string[] {
+  return packet === undefined ? [result(rest)] : packetFacts(packet, version)
 }
 
 function certificateFacts(

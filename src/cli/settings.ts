@@ -4,7 +4,13 @@ import { readFileSync } from 'node:fs'
 import type { ClientOptions } from '../client/index.js'
 import { UsageError } from '../errors.js'
 import type { PropertiesOf } from '../packet/index.js'
-import { DEFAULT_PORT, DEFAULT_TLS_PORT, parseProxy, proxyFromEnv } from '../transport/index.js'
+import {
+  DEFAULT_PORT,
+  DEFAULT_TLS_PORT,
+  parseProxy,
+  proxyFromEnv,
+  proxyVariables,
+} from '../transport/index.js'
 import type { Reporter } from './exit.js'
 import { type Given, type Program, plainText } from './flags/table.js'
 import type { Io } from './io.js'
@@ -222,14 +228,16 @@ function webSocketOf({ ws, wsPath, wsHeaders }: Given, version: 3 | 4 | 5): Clie
   }
 }
 
-function proxyOf(
-  { proxy, host = 'localhost', port }: Given,
-  tls: boolean,
-  { env }: Io,
-): ClientOptions['proxy'] {
+function proxyOf(given: Given, tls: boolean, { env }: Io): ClientOptions['proxy'] {
+  const { proxy, host = 'localhost', port } = given
   if (proxy !== 'env') return proxy === undefined ? undefined : parseProxy(proxy)
   if (port === 0) return undefined // a unix socket
-  return proxyFromEnv(env, { host, port: port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT) })
+  const broker = { host, port: port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT) }
+  if (given.explain) {
+    const { name, except = name } = proxyVariables(env, broker)
+    if (except !== undefined) given.proxyVariable = except
+  }
+  return proxyFromEnv(env, broker)
 }
 
 /** A text file, or undefined where there is none. Throws UsageError where it cannot be read. */

@@ -13,7 +13,7 @@ import {
 } from '../errors.js'
 import { type Connack, NONE, type Packet, type PropertiesOf, type Subscription } from '../packet/index.js'
 import { DEFAULT_WINDOW, type Effect, type Outcome, type Restored, Session } from '../session/index.js'
-import { dial, nameOf, parseUrl, type Target } from '../transport/index.js'
+import { dial, faultOf, nameOf, parseUrl, type Target } from '../transport/index.js'
 import { Alarm, now } from './clock.js'
 import { type Closing, Connection } from './connection.js'
 import { Deferred } from './deferred.js'
@@ -54,6 +54,8 @@ const TOGETHER = 256
 /** How long our DISCONNECT may take to leave and the broker to close: when all went well, and after a fault. */
 const END_LIMIT_MS = 2_000
 const FAULT_LIMIT_MS = 1_000
+/** Why an answer is not waited for. */
+const LEFT = 'the client left first'
 
 export class Client {
   readonly #options: ClientOptions
@@ -308,6 +310,7 @@ export class Client {
         this.#greet(password)
       },
       (error: unknown) => {
+        this.#stages?.lost(error as Error)
         if (this.#phase.name !== 'dialling' || this.#phase.abort !== abort) return
         if (error instanceof TransportError) this.#lost({ error, retry: true })
         else this.#end(error as MqttError)
@@ -317,9 +320,13 @@ export class Client {
 
   /** A stream to the broker, and a password where each connection has its own. */
   async #reach(signal: AbortSignal): Promise<{ stream: Duplex; password: Uint8Array | undefined }> {
-    const password = await freshPassword(this.#options, signal)
-    if (password !== undefined) this.#stages?.tell({ name: 'password' })
-    return { stream: await dial(this.#target, signal, { onStage: this.#stages?.tell }), password }
+    const onStage = this.#stages?.passed
+    const password = await freshPassword(this.#options, signal).catch((error: Error) => {
+      onStage?.({ name: 'password', fault: faultOf((error.cause ?? error) as Error) })
+      throw error
+    })
+    if (password !== undefined) onStage?.({ name: 'password' })
+    return { stream: await dial(this.#target, signal, { onStage }), password }
   }
 
   #greet(password: Uint8Array | undefined): void {
@@ -354,12 +361,14 @@ export class Client {
   #closed(connection: Connection, error: MqttError, inOrder: boolean): void {
     const isSilent = this.#phase.name === 'greeting' && connection.head.length === 0
     const isEnd = isSilent && error instanceof ClosedError
+    this.#stages?.lost(error) // without the remedy
     this.#lost({ error: isEnd ? silentEnd(error, this.#options) : error, retry: true, inOrder })
   }
 
   /** The connection, or the attempt, is over. */
   #lost({ error, retry, inOrder = false }: Pick<Loss, 'error' | 'retry'> & { inOrder?: boolean }): void {
     const wasOpen = this.#phase.name === 'open' || this.#phase.name === 'leaving'
+    this.#stages?.lost(error)
     this.#attemptAlarm.cancel()
     this.#sessionAlarm.cancel()
     this.#phase = { name: 'waiting' }
@@ -390,7 +399,10 @@ export class Client {
     if (phase.name === 'closed') return
     this.#phase = { name: 'closed', error }
     if (phase.name === 'dialling') phase.abort.abort(error ?? new ClosedError('interrupted'))
-    if ('connection' in phase) phase.connection.destroy()
+    if ('connection' in phase) {
+      phase.connection.destroy()
+      this.#stages?.lost(error ?? new ClosedError(LEFT))
+    }
     this.#attemptAlarm.cancel()
     this.#sessionAlarm.cancel()
     this.#run(this.#session.lost(closing === 'closed'))
@@ -588,6 +600,7 @@ export class Client {
     const phase = this.#phase
     if (phase.name !== 'open' && phase.name !== 'greeting') return
     const { connection } = phase
+    this.#stages?.lost(error ?? new ClosedError(LEFT))
     this.#phase = { name: 'leaving', connection }
     this.#attemptAlarm.cancel()
     void connection.end(error === undefined ? END_LIMIT_MS : FAULT_LIMIT_MS).then((closing) => {

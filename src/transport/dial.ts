@@ -5,10 +5,10 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { TransportError, type TransportStep } from '../errors.js'
 import type { ResolveSrv } from './srv.js'
-import type { OnStage, Stage } from './stage.js'
+import { type OnStage, told } from './stage.js'
 import { release } from './step.js'
 import { checkWebSocket, nameOf, proxyName, type Target, withoutQuery } from './target.js'
-import { addressesOf, dialTcp, faultOf } from './tcp.js'
+import { addressesOf, dialTcp } from './tcp.js'
 import type { Resumption } from './tls.js'
 
 export interface DialTools {
@@ -26,9 +26,14 @@ export interface DialTools {
 export async function dial(target: Target, signal: AbortSignal, tools: DialTools = {}): Promise<Duplex> {
   if (!target.srv || (target.path !== undefined && target.proxy === undefined))
     return dialServer(target, signal, tools.onStage)
-  const { findServers } = await import('./srv.js')
-  const { name, servers } = await findServers(target, signal, tools.resolveSrv)
-  tools.onStage?.({ name: 'srv', record: name, servers })
+  const { findServers, recordOf } = await import('./srv.js')
+  const name = recordOf(target)
+  const servers = await told(
+    findServers(target, signal, tools.resolveSrv),
+    tools.onStage,
+    (found) => ({ name: 'srv', record: name, servers: found }),
+    (fault) => ({ name: 'srv', record: name, servers: [], fault }),
+  )
   let failure: unknown
   for (const server of servers) {
     try {
@@ -119,26 +124,6 @@ function resumptionOf({
 function isHandshakeFault(error: unknown): boolean {
   const { code = '' } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
   return code === '' || code === 'ECONNRESET' || code.startsWith('ERR_SSL_')
-}
-
-/** Tells how a step ended, by its result or its error. */
-async function told<T>(
-  step: Promise<T>,
-  onStage: OnStage | undefined,
-  good: () => Stage | undefined,
-  bad: (fault: string, reply: number | undefined) => Stage | undefined,
-): Promise<T> {
-  if (onStage === undefined) return step
-  const tell = (stage: Stage | undefined): void => stage && onStage(stage)
-  try {
-    const result = await step
-    tell(good())
-    return result
-  } catch (error) {
-    const { detail, reply, cause } = error as TransportError
-    tell(bad(detail ?? faultOf((cause ?? error) as Error), reply))
-    throw error
-  }
 }
 
 /** What carries everything else: TCP, a unix socket or a tunnel. */

@@ -3,9 +3,9 @@
 export { type DialTools, dial } from './dial.js'
 export { casOfFolder, isEncryptedKey, type LeaveOut, readCas, systemCas } from './pem.js'
 export { type ProxySettings, parseProxy } from './proxy.js'
-export { proxyFromEnv } from './proxy-env.js'
+export { proxyFromEnv, proxyVariables } from './proxy-env.js'
 export type { ResolveSrv, SrvRecord } from './srv.js'
-export type { CertificateFacts, Handshake, OnStage, Stage } from './stage.js'
+export { type CertificateFacts, faultOf, type Handshake, type OnStage, type Stage } from './stage.js'
 export { isTlsError, tlsFault } from './step.js'
 export {
   checkWebSocket,

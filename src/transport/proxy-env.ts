@@ -10,6 +10,17 @@ type Environment = Readonly<Record<string, string | undefined>>
 const VARIABLES = ['all_proxy', 'ALL_PROXY', 'https_proxy', 'HTTPS_PROXY'] as const
 const EXCEPTIONS = ['no_proxy', 'NO_PROXY'] as const
 
+/** The variable that names the proxy, and the one that excepts the broker from it. */
+export function proxyVariables(
+  env: Environment,
+  broker: { host: string; port: number },
+): { name?: string; except?: string } {
+  const name = VARIABLES.find((each) => (env[each] ?? '').trim() !== '')
+  if (name === undefined) return {}
+  const except = EXCEPTIONS.find((each) => env[each] !== undefined)
+  return except !== undefined && isExcepted(env[except] ?? '', broker) ? { name, except } : { name }
+}
+
 /**
  * The proxy for a broker; undefined where there is none, or NO_PROXY excepts the broker. Throws UsageError, which
  * never shows a value.
@@ -18,10 +29,8 @@ export function proxyFromEnv(
   env: Environment,
   broker: { host: string; port: number },
 ): ProxySettings | undefined {
-  const name = VARIABLES.find((each) => (env[each] ?? '').trim() !== '')
-  if (name === undefined) return undefined
-  const except = EXCEPTIONS.find((each) => env[each] !== undefined)
-  if (except !== undefined && isExcepted(env[except] ?? '', broker)) return undefined
+  const { name, except } = proxyVariables(env, broker)
+  if (name === undefined || except !== undefined) return undefined
   const text = (env[name] ?? '').trim()
   try {
     return parseProxy(usual(text))

@@ -14,14 +14,19 @@ export interface SrvRecord {
 /** Asks the DNS for the SRV records of a name. `signal` ends it. */
 export type ResolveSrv = (name: string, signal: AbortSignal) => Promise<readonly SrvRecord[]>
 
+/** The name under which the records of the target's host are. */
+export function recordOf({ host, tls }: Target): string {
+  return `${tls === undefined ? '_mqtt' : '_secure-mqtt'}._tcp.${host}`
+}
+
 /** The records of the target's host, in the order to try them. Throws TransportError. */
 export async function findServers(
-  { host, tls }: Target,
+  target: Target,
   signal: AbortSignal,
   resolve: ResolveSrv = askDns,
-): Promise<{ name: string; servers: SrvRecord[] }> {
-  const name = `${tls === undefined ? '_mqtt' : '_secure-mqtt'}._tcp.${host}`
-  const where = `cannot find the broker of ${host}`
+): Promise<SrvRecord[]> {
+  const name = recordOf(target)
+  const where = `cannot find the broker of ${target.host}`
   const step: Step = {
     name: 'lookup',
     where,
@@ -36,9 +41,9 @@ export async function findServers(
   if (servers.length === 0) {
     const what =
       records.length === 0 ? `there is no SRV record ${name}` : `by ${name} it offers no such service`
-    throw new TransportError('lookup', `${where}: ${what}`)
+    throw new TransportError('lookup', `${where}: ${what}`, { cause: new Error(what) })
   }
-  return { name, servers }
+  return servers
 }
 
 /** The lowest priority number first; within one, by chance, but those with more weight sooner. */

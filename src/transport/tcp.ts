@@ -1,8 +1,8 @@
 // TCP, from a chosen local address too.
 
-import { connect, isIP, isIPv4, type NetConnectOpts, type Socket } from 'node:net'
+import { connect, isIP, isIPv4, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { TransportError } from '../errors.js'
-import type { OnStage } from './stage.js'
+import { faultOf, type OnStage, told } from './stage.js'
 import { over, type Step, waitFor } from './step.js'
 
 /** Node gives each address but the last 250 ms, which is little for a broker far away. */
@@ -26,18 +26,22 @@ export async function dialTcp(endpoint: Endpoint, signal: AbortSignal, onStage?:
   }
   const step: Step = { name: 'lookup', where, signal }
   const theirs = await addressesOf(host, step, onStage)
-  const ours = await addressesOf(localAddress, {
+  const oursStep: Step = {
     ...step,
     explain: ({ code }) =>
       `${code === 'ENOTFOUND' ? 'unknown local address' : 'lookup failed of the local address'} '${localAddress}'`,
-  })
+  }
+  const ours = await addressesOf(localAddress, oursStep, onStage)
   let failure = new TransportError(
     'tcp',
     `${where}: no local address fits: ${localAddress} is ${families(ours)}, ${host} is ${families(theirs)}`,
   )
   for (const address of theirs) {
     const from = ours.find((each) => isIP(each) === isIP(address))
-    if (from === undefined) continue
+    if (from === undefined) {
+      onStage?.({ name: 'tcp', address, port, fault: 'no local address fits' })
+      continue
+    }
     try {
       const options = { host: address, port, localAddress: from }
       return await open(options, `${where} from ${from}`, signal, onStage)
@@ -73,10 +77,13 @@ async function dialLocalhost(
 export async function addressesOf(host: string, step: Step, onStage?: OnStage): Promise<string[]> {
   if (isIP(host) !== 0) return [host]
   const { lookup } = await import('node:dns/promises')
-  const found = await waitFor(lookup(host, { all: true, verbatim: true }), step)
-  const addresses = found.map(({ address }) => address)
-  onStage?.({ name: 'lookup', host, addresses })
-  return addresses
+  const looking = waitFor(lookup(host, { all: true, verbatim: true }), step)
+  return told(
+    looking.then((found) => found.map(({ address }) => address)),
+    onStage,
+    (addresses) => ({ name: 'lookup', host, addresses }),
+    (fault) => ({ name: 'lookup', host, addresses: [], fault }),
+  )
 }
 
 function families(addresses: readonly string[]): string {
@@ -84,7 +91,7 @@ function families(addresses: readonly string[]): string {
 }
 
 function open(
-  options: NetConnectOpts & { host: string },
+  options: TcpNetConnectOpts & { host: string },
   where: string,
   signal: AbortSignal,
   onStage: OnStage | undefined,
@@ -93,7 +100,7 @@ function open(
   // Writes are gathered by the client: waiting for more would only add delay.
   const socket = connect({ ...options, noDelay: true })
   return over([socket], step, (done) => {
-    const unwatch = onStage && watchAttempts(socket, options.host, onStage)
+    const unwatch = onStage && watchAttempts(socket, options, onStage)
     const onLookup = (error: Error | null): void => {
       if (error === null) step.name = 'tcp'
     }
@@ -106,19 +113,31 @@ function open(
   })
 }
 
-/** Tells of the lookup and of each address tried. Returns what ends that, and tells of the attempt under way. */
-function watchAttempts(socket: Socket, host: string, onStage: OnStage): () => void {
+/** Tells of the lookup and of each address tried. Returns what ends that, and tells of what is under way. */
+function watchAttempts(
+  socket: Socket,
+  { host, port }: { host: string; port: number },
+  onStage: OnStage,
+): () => void {
   const addresses: string[] = []
-  let trying: { address: string; port: number } | undefined
+  let isLookingUp = isIP(host) === 0
+  // A local address that cannot be had fails before there is an attempt.
+  let trying = isLookingUp ? undefined : { address: host, port }
+  const tellLookup = (fault?: string): void => {
+    if (isLookingUp)
+      onStage({ name: 'lookup', host, addresses: addresses.splice(0), ...(fault !== undefined && { fault }) })
+    isLookingUp = false
+  }
   const tell = (fault?: string): void => {
     if (trying !== undefined) onStage({ name: 'tcp', ...trying, ...(fault !== undefined && { fault }) })
     trying = undefined
   }
-  const onLookup = (_error: Error | null, address?: string): void => {
-    if (address !== undefined) addresses.push(address)
+  const onLookup = (error: Error | null, address?: string): void => {
+    if (error !== null) tellLookup(faultOf(error))
+    else if (address !== undefined) addresses.push(address)
   }
   const onAttempt = (address: string, port: number): void => {
-    if (addresses.length > 0) onStage({ name: 'lookup', host, addresses: addresses.splice(0) })
+    tellLookup()
     trying = { address, port }
   }
   const onFailed = (_address: string, _port: number, _family: number, error: Error): void =>
@@ -128,13 +147,10 @@ function watchAttempts(socket: Socket, host: string, onStage: OnStage): () => vo
   socket.on('lookup', onLookup).on('connectionAttempt', onAttempt).on('connect', onConnect)
   socket.on('connectionAttemptFailed', onFailed).on('connectionAttemptTimeout', onTimeout)
   return () => {
-    tell(socket.errored == null ? 'no answer' : faultOf(socket.errored))
+    const fault = socket.errored == null ? 'no answer' : faultOf(socket.errored)
+    tellLookup(fault)
+    tell(fault)
     socket.off('lookup', onLookup).off('connectionAttempt', onAttempt).off('connect', onConnect)
     socket.off('connectionAttemptFailed', onFailed).off('connectionAttemptTimeout', onTimeout)
   }
-}
-
-/** A failure in a word. */
-export function faultOf({ code, message }: NodeJS.ErrnoException): string {
-  return code ?? message
 }

@@ -83,6 +83,46 @@ describe('--explain', { concurrency: 4 }, () => {
     })
   }
 
+  for (const [args, name, result] of [
+    [['-h', 'no.such.invalid'], 'lookup', /^lookup host=no\.such\.invalid result=(ENOTFOUND|EAI_AGAIN)$/],
+    [
+      ['-A', '192.0.2.1', '-h', '127.0.0.1'],
+      'tcp',
+      /^tcp address=127\.0\.0\.1 port=1883 result=EADDRNOTAVAIL$/,
+    ],
+    [
+      ['-u', 'me', '--password-command', `echo ${SECRET}; exit 3`],
+      'password',
+      /^password result="--password-command failed with status 3"$/,
+    ],
+    [['-S', '-h', 'no.such.invalid'], 'srv', /^srv record=_mqtt\._tcp\.no\.such\.invalid result=\S+$/],
+  ] as const) {
+    test(`${args.join(' ')}: the stage that failed is the last`, async (t) => {
+      const { told, stages } = await explain(t, 'mqtt-pub', [...args, '--connect-timeout', 5])
+      assert.notEqual(told.code, 0)
+      assert.deepEqual(namesOf(stages), ['source', 'options', 'attempt', name])
+      assert.match(line(stages, name), result)
+      assert.ok(!told.err.includes(SECRET))
+    })
+  }
+
+  test('no CONNACK and no SUBACK in time', async (t) => {
+    const limit = ['--connect-timeout', 1]
+    const mute = await script(t, '< CONNECT\nsilence')
+    const first = await explain(t, 'mqtt-sub', ['-h', '127.0.0.1', '-p', mute.port, ...limit])
+    assert.deepEqual(namesOf(first.stages), ['source', 'options', 'attempt', 'tcp', 'connack'])
+    assert.equal(line(first.stages, 'connack'), 'connack result="no answer within 1 s"')
+    const deaf = await script(t, '< CONNECT\n> 20 02 00 00\n< SUBSCRIBE\nsilence')
+    const second = await explain(t, 'mqtt-sub', ['-h', '127.0.0.1', '-p', deaf.port, ...limit])
+    assert.equal(line(second.stages, 'suback'), 'suback filter=a result="no answer within 1 s"')
+  })
+
+  test('a reset before CONNACK', async (t) => {
+    const server = await script(t, '< CONNECT\nreset')
+    const { stages } = await explain(t, 'mqtt-pub', ['-h', '127.0.0.1', '-p', server.port])
+    assert.equal(line(stages, 'connack'), 'connack result=ECONNRESET')
+  })
+
   test('a subscription, and --quiet does not silence what was asked for', async (t) => {
     const server = await broker(t)
     const where = ['-h', '127.0.0.1', '-p', server.port]
@@ -126,6 +166,22 @@ describe('--explain', { concurrency: 4 }, () => {
     assert.equal(line(stages, 'proxy'), `proxy ${proxy} reply=2 result=denied`)
     assert.ok(!told.err.includes(SECRET) && !told.err.includes('joe'))
   })
+
+  for (const [env, facts] of [
+    [{ all_proxy: `socks5h://joe:${SECRET}@{}` }, 'proxy=socks5h://{} proxy-login=yes proxy-by=all_proxy'],
+    [{ HTTPS_PROXY: '{}' }, 'proxy=http://{} proxy-login=no proxy-by=HTTPS_PROXY'],
+    [{ ALL_PROXY: 'socks5h://{}', NO_PROXY: 'a, 127.0.0.0/8' }, 'proxy=no proxy-by=NO_PROXY'],
+    [{ NO_PROXY: '*' }, 'proxy=no'],
+  ] as const) {
+    test(`--proxy env: ${facts}`, async (t) => {
+      const at = `127.0.0.1:${await deadPort()}`
+      const values = Object.entries(env).map(([name, value]) => [name, value.replace('{}', at)])
+      const args = ['-h', '127.0.0.1', '-p', await deadPort(), '--proxy', 'env']
+      const { told, stages } = await explain(t, 'mqtt-pub', args, Object.fromEntries(values))
+      assert.ok(line(stages, 'options').includes(` ${facts.replace('{}', at)} tls=no `), told.err)
+      assert.ok(!told.err.includes(SECRET))
+    })
+  }
 
   test('a token from a command, without it', async (t) => {
     const server = await broker(t)
@@ -171,6 +227,18 @@ describe('--explain with TLS', { ...needs('openssl'), concurrency: 4 }, () => {
   let certificates: Certificates
   before(() => {
     certificates = makeCertificates(newFolder())
+  })
+
+  test('an alert after the handshake', async (t) => {
+    const { ca, server } = certificates
+    const pair = { cert: readFileSync(server.cert), key: readFileSync(server.key) }
+    const wanting = { ...pair, ca: readFileSync(ca.cert), requestCert: true, rejectUnauthorized: true }
+    const port = await listen(t, createTls(wanting))
+    const where = ['-h', 'localhost', '-p', port, '--cafile', ca.cert]
+    const { told, stages } = await explain(t, 'mqtt-pub', where)
+    assert.equal(told.code, 8, told.err)
+    assert.match(line(stages, 'tls'), / result=ok$/)
+    assert.equal(stages.at(-1), 'connack result=ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')
   })
 
   for (const [what, pick, code, result, says] of [

@@ -180,6 +180,63 @@ describe('a password that is asked for', { concurrency: 4 }, () => {
   })
 })
 
+describe('what did not come is told as a stage that failed', { concurrency: 4 }, () => {
+  const rows: readonly [
+    what: string,
+    text: string,
+    fault: string | RegExp,
+    stage: string,
+    options?: ClientOptions,
+  ][] = [
+    ['no CONNACK', '< CONNECT\nsilence', 'no answer within 0.2 s', 'connack', { connectTimeoutMs: 200 }],
+    ['a reset', '< CONNECT\nreset', 'ECONNRESET', 'connack'],
+    ['an end', '< CONNECT\ncut', 'connection closed by the broker', 'connack'],
+    ['no MQTT', "< CONNECT\n> 'HTTP/1.1 400'\nwait-eof", /looks like HTTP/, 'connack'],
+    [
+      'no SUBACK',
+      '< CONNECT\n> 20 02 00 00\n< SUBSCRIBE\nsilence',
+      'no answer within 0.2 s',
+      'suback',
+      { requestTimeoutMs: 200 },
+    ],
+    ['a reset before SUBACK', '< CONNECT\n> 20 02 00 00\n< SUBSCRIBE\nreset', 'ECONNRESET', 'suback'],
+  ]
+  for (const [what, text, fault, stage, options] of rows) {
+    test(what, async (t) => {
+      const server = await script(t, text)
+      const stages: ConnectionStage[] = []
+      const onStage = (each: ConnectionStage): void => void stages.push(each)
+      const limits = { reconnect: 'never', ...options } as const
+      await assert.rejects(
+        connect({ host, port: server.port, onStage, ...limits }).then((client) => client.subscribe('a')),
+      )
+      await server.done
+      const before = stage === 'connack' ? [] : ['connack']
+      assert.deepEqual(
+        stages.map(({ name }) => name),
+        ['attempt', 'tcp', ...before, stage],
+      )
+      const last = stages.at(-1)
+      assert.ok((last?.name === 'connack' || last?.name === 'suback') && last.packet === undefined)
+      if (typeof fault === 'string') assert.equal(last.fault, fault)
+      else assert.match(last.fault, fault)
+    })
+  }
+
+  test('no password, and then no other stage', async () => {
+    const stages: ConnectionStage[] = []
+    const password = (): never => {
+      throw new Error('the vault is shut')
+    }
+    const onStage = (each: ConnectionStage): void => void stages.push(each)
+    await assert.rejects(connect({ host, userName: 'me', password, onStage }), TransportError)
+    assert.deepEqual(stages, [
+      { name: 'attempt', nth: 1 },
+      { name: 'password', fault: 'the vault is shut' },
+    ])
+  })
+})
+
 test('each stage of each attempt is told, with times that do not fall', async (t) => {
   const server = await script(
     t,
@@ -204,7 +261,7 @@ test('each stage of each attempt is told, with times that do not fall', async (t
   )
   const [, tcp, , suback, second, , refused] = stages
   assert.deepEqual(tcp, { name: 'tcp', address: host, port: server.port })
-  assert.ok(suback?.name === 'suback')
+  assert.ok(suback?.name === 'suback' && suback.packet !== undefined)
   assert.deepEqual(
     [suback.filters, [...suback.packet.reasonCodes]],
     [
@@ -213,7 +270,7 @@ test('each stage of each attempt is told, with times that do not fall', async (t
     ],
   )
   assert.deepEqual(second, { name: 'attempt', nth: 2 })
-  assert.ok(refused?.name === 'connack' && refused.packet.reasonCode === 5)
+  assert.ok(refused?.name === 'connack' && refused.packet?.reasonCode === 5)
 })
 
 test('what is not MQTT, and a connection that ends without a word, end in what to try', async (t) => {

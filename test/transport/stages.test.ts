@@ -57,8 +57,23 @@ describe('TCP', { concurrency: 4 }, () => {
     )
   })
 
-  test('an unknown name has no stage: the error tells', async (t) => {
-    assert.deepEqual(await stagesOf(t, { host: 'host.invalid', port: 1 }, true), [])
+  test('an unknown name', async (t) => {
+    const unknown = { name: 'lookup', host: 'host.invalid', addresses: [] }
+    for (const target of [{}, { localAddress: HOST }]) {
+      const [stage, ...rest] = await stagesOf(t, { ...target, host: 'host.invalid', port: 1 }, true)
+      assert.ok(stage?.name === 'lookup')
+      const { fault, ...known } = stage
+      assert.deepEqual([known, rest], [unknown, []])
+      assert.match(fault ?? '', /^(ENOTFOUND|EAI_AGAIN)$/)
+    }
+  })
+
+  test('a local address that is not ours, or of another family', async (t) => {
+    const port = await freePort()
+    const not = { name: 'tcp', address: HOST, port, fault: 'EADDRNOTAVAIL' }
+    assert.deepEqual(await stagesOf(t, { port, localAddress: '192.0.2.1' }, true), [not])
+    const other = { ...not, fault: 'no local address fits' }
+    assert.deepEqual(await stagesOf(t, { port, localAddress: '::1' }, true), [other])
   })
 })
 
@@ -82,6 +97,24 @@ test('SRV records', async (t) => {
     { name: 'srv', record: '_mqtt._tcp.domain.example', servers: [record] },
     { name: 'tcp', address: HOST, port },
   ])
+})
+
+test('SRV records that are not there, or offer nothing', async (t) => {
+  const record = '_mqtt._tcp.domain.example'
+  const missing = Object.assign(new Error('querySrv ENODATA'), { code: 'ENODATA' })
+  for (const [answer, fault] of [
+    [() => Promise.reject(missing), 'ENODATA'],
+    [async () => [], `there is no SRV record ${record}`],
+    [async () => [{ name: '.', port: 0, priority: 0, weight: 0 }], `by ${record} it offers no such service`],
+  ] as const) {
+    const stages: Stage[] = []
+    await failure(
+      t,
+      { host: 'domain.example', srv: true },
+      { resolveSrv: answer, onStage: (stage) => stages.push(stage) },
+    )
+    assert.deepEqual(stages, [{ name: 'srv', record, servers: [], fault }])
+  }
 })
 
 describe('proxies', { concurrency: 4 }, () => {

@@ -106,7 +106,7 @@ const EXPLAIN = {
   title: 'EXPLAIN',
   paragraphs: (program: string) => [
     `With --explain each stage of an attempt to connect is a line on standard error: ${program}: explain, the seconds since the attempt began, the name of the stage, and facts as name=value, with quotes around a value that is not one word.`,
-    'The stages are source (where options came from, by name), options (what they led to), attempt, password (of --password-command), srv, lookup, tcp (for each address tried), unix, proxy, tls (followed by a line for each certificate of the chain), upgrade (of WebSocket), connack and suback. A stage that fails says result= and why, and the error that follows names the likeliest remedy. Reconnects are explained too.',
+    'The stages are source (where options came from, by name), options (what they led to; with --proxy env, proxy-by= is the variable that named the proxy or excepted the broker from it), attempt, password (of --password-command), srv, lookup, tcp (for each address tried), unix, proxy, tls (followed by a line for each certificate of the chain), upgrade (of WebSocket), connack and suback. A stage that fails says result= and why, connack and suback too where they do not come, and the error that follows names the likeliest remedy. Reconnects are explained too.',
   ],
 }
 

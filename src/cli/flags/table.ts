@@ -37,6 +37,8 @@ export interface Given {
   wsHeaders?: Readonly<Record<string, readonly string[]>>
   /** A URL, or `env`. */
   proxy?: string
+  /** With --explain: the environment variable that named the proxy, or excepted the broker from it. */
+  proxyVariable?: string
   nodelay?: true
   userName?: string
   password?: string
