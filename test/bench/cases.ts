@@ -192,7 +192,7 @@ async function throughBroker(
   const after = (cleanup: () => Promise<void>): number => cleanups.push(cleanup)
   const broker = await startMosquitto({ after } as unknown as TestContext)
   const to = ['-h', '127.0.0.1', '-p', broker.port, '-t', 'a', '-q', qos]
-  const subscriber = measure(program('sub', [...to, '-i', 'bench', '-C', count, '-W', 120]))
+  const subscriber = measure(program('sub', [...to, '-i', 'bench', '-C', count, '-W', 40]))
   await broker.logged(/: bench [012] a$/)
   const publisher = measure({ ...program('pub', [...to, '-l']), input: { path, piped: false } })
   const [received, sent] = await Promise.all([subscriber, publisher])
