@@ -24,11 +24,11 @@ import { clientOptions, identityFault } from './settings.js'
 import { Stop } from './stop.js'
 
 /**
- * Unacknowledged messages at a time, unless -M or an MQTT 5 broker says less: at QoS 1 enough that round trips do not
- * limit. At QoS 2 brokers limit what is without PUBREL, in 3.x without saying so: mosquitto set to 20 resets the
- * connection of a client that has more.
+ * Unacknowledged messages at a time at QoS 1, unless -M or an MQTT 5 broker says less: enough that round trips do not
+ * limit. At QoS 2 brokers limit what is without PUBREL, in 3.x without saying so: mosquitto set to 20 resets the connection
+ * of a client that has more. There the default of the client stays.
  */
-const IN_FLIGHT = { 0: 1_000, 1: 1_000, 2: 20 } as const
+const IN_FLIGHT = 1_000
 
 export function main(argv: readonly string[], io: Io): Promise<number> {
   return runProgram('mqtt-pub', argv, io, checkSpool, async (given, reporter) => {
@@ -57,7 +57,7 @@ async function publish(given: Given, reporter: Reporter, io: Io): Promise<number
   io.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => stop.now({ why: 'signal', signal }))
   // One message in a session nobody keeps could be doubled by a second try: the caller decides.
   options.reconnect = lines ? 'always' : 'kept'
-  options.maxInFlight ??= IN_FLIGHT[given.qos ?? 0]
+  if (given.qos !== 2) options.maxInFlight ??= IN_FLIGHT
   if (tally.receipts !== undefined) {
     options.tellPacketIds = true
     options.onNote = ({ type }) => {
