@@ -69,6 +69,8 @@ export class Client {
   readonly #reconnect: Reconnect
   readonly #stages: Stages | undefined
   #isRunPending = false
+  /** Messages that the session was handed since what it wants was carried out. */
+  #enqueued = 0
   /** The journal is being written; nothing is decoded. */
   #recording = false
   #wantsDrain: (() => void)[] = []
@@ -169,7 +171,10 @@ export class Client {
     const { qos = 0, retain = false, properties = NONE, packetId } = options
     const message = { topic, payload: bytes, qos, retain, properties }
     const chosen = packetId === undefined ? message : { ...message, packetId }
-    this.#run(this.#session.publish(chosen, settled, now()))
+    this.#session.enqueue(chosen, settled, now())
+    // Before much has gathered: `writable` has to know what the connection holds.
+    if (++this.#enqueued < TOGETHER) this.#runSoon()
+    else this.#runEnqueued()
     return this.writable
   }
 
@@ -562,9 +567,14 @@ export class Client {
     queueMicrotask(this.#endTurn)
   }
 
-  readonly #endTurn = (): void => {
+  #runEnqueued(): void {
+    this.#enqueued = 0
     const effects = this.#session.take(now())
     if (effects.length > 0) this.#run(effects)
+  }
+
+  readonly #endTurn = (): void => {
+    this.#runEnqueued()
     this.#isRunPending = false
     this.#sessionAlarm.set(this.#session.wakeAt, this.#onAlarm)
     if (this.#wantsDrain.length > 0) this.#checkDrain()
