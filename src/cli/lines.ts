@@ -3,10 +3,10 @@
 import type { Readable } from 'node:stream'
 import split2 from 'split2'
 import { MqttError, UsageError } from '../errors.js'
-import { MAX_REMAINING_LENGTH } from '../packet/index.js'
+import { MAX_REMAINING_LENGTH, type Payloads, payloadAt } from '../packet/index.js'
 
 export interface Lines {
-  /** Resolves behind the last line, or when stopped. Throws what `onLine` did, or UsageError about the input. */
+  /** Resolves behind the last line, or when stopped. Throws what `onLines` did, or UsageError about the input. */
   readonly ended: Promise<void>
   /** Reads no further; lines that came together with the last one still follow. */
   pause(): void
@@ -15,44 +15,68 @@ export interface Lines {
   stop(): void
 }
 
+/** Lines that came together, one behind the other in `bytes`: number `at` ends before byte `ends[at]`, where its LF is. */
+export type LineBlock = Payloads
+
 /**
- * Hands each line, without its LF, to `onLine`. split2 works on text, so the bytes travel as latin1, in which every byte
- * is one character. A line longer than any packet is an error.
+ * Hands on lines, without their LF, as they come together. split2 works on text, so the bytes travel as latin1, in which
+ * every byte is one character. A line longer than any packet is an error.
  */
-export function readLines(input: Readable, onLine: (line: Buffer) => void): Lines {
+export function readLines(input: Readable, onLines: (lines: LineBlock) => void): Lines {
   let stopped = false
-  // Each line goes straight on: nothing is queued behind split2.
+  let ends: number[] = []
+  let end = 0
   const splitter = split2(
     '\n',
     (line: string) => {
-      if (!stopped) onLine(Buffer.from(line, 'latin1'))
+      end += line.length
+      ends.push(end++)
     },
     { decodeStrings: false },
   )
-  // A line is held back until its end has come: split2 would search all of it again with every chunk.
+  // What stands behind the last LF is held back until more has come: split2 would search it again with every chunk.
   let held: Buffer[] = []
   let length = 0
-  let end = (): void => {}
+  let finish = (): void => {}
   const ended = new Promise<void>((resolve, reject) => {
     const fail = (error: Error): void => reject(lineError(error))
-    end = resolve
-    splitter.on('error', fail).on('finish', resolve)
+    const handOn = (block: LineBlock): void => {
+      try {
+        if (!stopped) onLines(block)
+      } catch (error) {
+        stopped = true
+        fail(error as Error)
+      }
+    }
+    finish = resolve
+    splitter.on('error', fail)
     input.on('error', fail)
     input.on('data', (chunk: Buffer) => {
       const whole = chunk.lastIndexOf(10) + 1
       if (whole > 0) {
-        splitter.write(joined([...held, chunk.subarray(0, whole)]))
+        const bytes = joined([...held, chunk.subarray(0, whole)])
         held = []
         length = 0
+        splitter.write(bytes.toString('latin1'))
+        if (end !== bytes.length) throw new Error('split2 did not split at once')
+        const block = { bytes, ends }
+        ends = []
+        end = 0
+        handOn(block)
       }
       if (whole === chunk.length) return
       held.push(chunk.subarray(whole))
       length += chunk.length - whole
       if (length > MAX_REMAINING_LENGTH) fail(new Error('maximum buffer reached'))
     })
-    input.on('end', () => splitter.end(joined(held)))
+    input.on('end', () => {
+      splitter.end()
+      const bytes = joined(held)
+      if (bytes.length > 0) handOn({ bytes, ends: [bytes.length] })
+      resolve()
+    })
   })
-  splitter.resume() // or it would never finish
+  splitter.resume()
   return {
     ended,
     pause: () => void input.pause(),
@@ -60,14 +84,19 @@ export function readLines(input: Readable, onLine: (line: Buffer) => void): Line
     stop: () => {
       stopped = true
       input.pause()
-      end()
+      finish()
     },
   }
 }
 
-function joined(chunks: readonly Buffer[]): string {
+/** Each line as bytes of its own. */
+export function eachLine(block: LineBlock): Uint8Array[] {
+  return Array.from(block.ends, (_, at) => payloadAt(block, at))
+}
+
+function joined(chunks: readonly Buffer[]): Buffer {
   const [first] = chunks
-  return (chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)).toString('latin1')
+  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
 }
 
 /** What a failure means to the user; what `onLine` threw speaks for itself. */

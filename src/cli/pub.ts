@@ -16,7 +16,7 @@ import { EXIT, type Reporter, statusOf, statusOfSignal } from './exit.js'
 import { checkSpool } from './flags/spool.js'
 import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
-import { readLines } from './lines.js'
+import { eachLine, type LineBlock, readLines } from './lines.js'
 import { readPayload } from './payload.js'
 import { type Progress, showProgress } from './progress-line.js'
 import type { RunReceipts } from './pub-receipts.js'
@@ -29,6 +29,8 @@ import { Stop } from './stop.js'
  * of a client that has more. There the default of the client stays.
  */
 const IN_FLIGHT = 1_000
+/** Lines that came together in fewer bytes are handed on together. */
+const TOGETHER_BYTES = 1_048_576
 
 export function main(argv: readonly string[], io: Io): Promise<number> {
   return runProgram('mqtt-pub', argv, io, checkSpool, async (given, reporter) => {
@@ -139,9 +141,9 @@ class Tally {
     this.#stop = stop
   }
 
-  /** One more message: what to call with its outcome. */
-  next(): Settled {
-    this.given++
+  /** One more message, or so many: what to call with the outcome of each. */
+  next(count = 1): Settled {
+    this.given += count
     return this.receipts === undefined ? this.#settled : this.receipts.next(this.#settled)
   }
 
@@ -204,9 +206,17 @@ async function publishLines(
   interrupted: AbortSignal,
 ): Promise<void> {
   let isPaused = false
-  const lines = readLines(io.stdin, (line) => {
-    if (interrupted.aborted) return
-    if ((client.enqueue(topic, line, message, tally.next()) && !tally.isBehind) || isPaused) return
+  // Where lines need to be told apart, or one may be too long, they are taken one by one.
+  const together = tally.receipts === undefined && message.properties === NONE
+  const take = (block: LineBlock): boolean => {
+    if (together && block.bytes.length < TOGETHER_BYTES) {
+      return client.enqueueMany(topic, block, message, tally.next(block.ends.length))
+    }
+    for (const line of eachLine(block)) client.enqueue(topic, line, message, tally.next())
+    return client.writable && !tally.isBehind
+  }
+  const lines = readLines(io.stdin, (block) => {
+    if (interrupted.aborted || take(block) || isPaused) return
     isPaused = true
     lines.pause()
     const resume = (): void => {

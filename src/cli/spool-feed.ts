@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import { Alarm, now } from '../client/index.js'
 import type { Spool, SpoolMessage } from '../spool/index.js'
 import type { Given } from './flags/table.js'
-import { readLines } from './lines.js'
+import { eachLine, readLines } from './lines.js'
 
 /** Stores the message as often as --repeat says. */
 export async function feedMessage(
@@ -32,7 +32,7 @@ export async function feedLines(
   stopped: AbortSignal,
   stored: () => void,
 ): Promise<void> {
-  const batch: Buffer[] = []
+  const batch: Uint8Array[] = []
   let storing: Promise<void> = Promise.resolve()
   let failed = (_error: unknown): void => {}
   const failure = new Promise<never>((_, reject) => {
@@ -45,8 +45,9 @@ export async function feedLines(
     await spool.room()
     lines.resume()
   }
-  const lines = readLines(input, (line) => {
-    if (batch.push(line) > 1) return
+  const lines = readLines(input, (block) => {
+    for (const line of eachLine(block)) batch.push(line)
+    if (batch.length > block.ends.length) return
     storing = Promise.resolve().then(store) // when the turn is over, and all of them are here
     storing.catch(failed)
   })

@@ -11,7 +11,16 @@ import {
   TransportError,
   UsageError,
 } from '../errors.js'
-import { type Connack, NONE, type Packet, type PropertiesOf, type Subscription } from '../packet/index.js'
+import {
+  type Connack,
+  NONE,
+  type Packet,
+  type Payloads,
+  type PropertiesOf,
+  type Publishes,
+  packetsOf,
+  type Subscription,
+} from '../packet/index.js'
 import { DEFAULT_WINDOW, type Effect, type Outcome, type Restored, Session } from '../session/index.js'
 import { dial, faultOf, nameOf, parseUrl, type Target } from '../transport/index.js'
 import { Alarm, now } from './clock.js'
@@ -172,8 +181,29 @@ export class Client {
     const message = { topic, payload: bytes, qos, retain, properties }
     const chosen = packetId === undefined ? message : { ...message, packetId }
     this.#session.enqueue(chosen, settled, now())
+    return this.#enqueuedMore(1)
+  }
+
+  /**
+   * As `enqueue` of each payload, for messages that differ in nothing else; `settled` is called for each. Throws
+   * UsageError, and takes none, where one is too long.
+   */
+  enqueueMany(
+    topic: string,
+    payloads: Payloads,
+    { qos = 0, retain = false }: Pick<PublishOptions, 'qos' | 'retain'>,
+    settled: Settled,
+  ): boolean {
+    this.#checkAlive()
+    const message = { topic, payload: EMPTY, qos, retain, properties: NONE }
+    this.#session.enqueueMany(message, payloads, settled, now())
+    return this.#enqueuedMore(payloads.ends.length)
+  }
+
+  #enqueuedMore(count: number): boolean {
+    this.#enqueued += count
     // Before much has gathered: `writable` has to know what the connection holds.
-    if (++this.#enqueued < TOGETHER) this.#runSoon()
+    if (this.#enqueued < TOGETHER) this.#runSoon()
     else this.#runEnqueued()
     return this.writable
   }
@@ -540,10 +570,15 @@ export class Client {
           })
           break
         }
-        case 'settle':
-          if (effect.outcome.error === undefined) this.#reconnect.useful()
-          effect.tag(effect.outcome)
+        case 'send-many':
+          this.#sendMany(effect.packets, effect.number)
           break
+        case 'settle': {
+          const { tag, outcome, count = 1 } = effect
+          if (outcome.error === undefined) this.#reconnect.useful()
+          for (let nth = 0; nth < count; nth++) tag(outcome)
+          break
+        }
         case 'opened':
           this.#opened(effect.connack, effect.resumed)
           break
@@ -591,6 +626,16 @@ export class Client {
     phase.connection.send(packet, number)
     this.#options.onPacket?.('sent', packet)
     this.#stages?.sent(packet)
+  }
+
+  #sendMany(packets: Publishes, number: number): void {
+    const phase = this.#phase
+    if (phase.name !== 'open') return
+    if (this.#options.onPacket === undefined && this.#stages === undefined) {
+      return phase.connection.sendMany(packets, number)
+    }
+    const first = number - (packets.to - packets.from) + 1
+    for (const [at, packet] of packetsOf(packets).entries()) this.#send(packet, first + at)
   }
 
   #opened(connack: Connack, resumed: boolean): void {

@@ -12,6 +12,7 @@ export {
   PROPERTIES,
   type PropertiesOf,
 } from './properties.js'
+export { type Payloads, type Publishes, packetsOf, payloadAt, writePublishes } from './publish.js'
 export {
   filterFault,
   MAX_STRING_BYTES,

@@ -6,6 +6,37 @@ import { topicFault } from './topic.js'
 import type { Publish, Qos, Version } from './types.js'
 import type { Writer } from './writer.js'
 
+/**
+ * Payloads of many messages, one behind the other: number `at` ends before byte `ends[at]`, and the next one begins a
+ * byte later, as lines do.
+ */
+export interface Payloads {
+  bytes: Uint8Array
+  ends: readonly number[]
+}
+
+/** A view of one of them. */
+export function payloadAt({ bytes, ends }: Payloads, at: number): Uint8Array {
+  return bytes.subarray(startOf(ends, at), ends[at])
+}
+
+function startOf(ends: readonly number[], at: number): number {
+  return at === 0 ? 0 : (ends[at - 1] as number) + 1
+}
+
+/** Messages without properties that differ in payload and packet identifier alone. */
+export interface Publishes {
+  topic: string
+  qos: Qos
+  retain: boolean
+  payloads: Payloads
+  /** Numbers of the first payload, and of the one behind the last. */
+  from: number
+  to: number
+  /** One for each, from `from` on; none at QoS 0. */
+  packetIds: readonly number[]
+}
+
 export function decodePublish(flags: number, body: Reader, version: Version): Publish {
   const qos = ((flags >> 1) & 3) as Qos
   const start = body.offset
@@ -49,4 +80,40 @@ export function encodePublish(out: Writer, packet: Publish, version: Version): v
   if (qos !== 0) out.u16(packet.packetId)
   if (version === 5) writeProperties(out, packet.properties)
   out.payload(payload)
+}
+
+/** Each as a packet of its own. */
+export function packetsOf({ topic, qos, retain, payloads, from, to, packetIds }: Publishes): Publish[] {
+  const packets: Publish[] = []
+  for (let at = from; at < to; at++) {
+    const packetId = packetIds[at - from] ?? 0
+    const payload = payloadAt(payloads, at)
+    packets.push({ type: 'publish', dup: false, qos, retain, topic, packetId, properties: NONE, payload })
+  }
+  return packets
+}
+
+/**
+ * Appends PUBLISH packets, from payload number `at` on, until `limit` bytes are pending. Returns the number of the next
+ * one.
+ */
+export function writePublishes(
+  out: Writer,
+  { topic, qos, retain, payloads: { bytes, ends }, from, to, packetIds }: Publishes,
+  at: number,
+  version: Version,
+  limit: number,
+): number {
+  const first = 0x30 | (qos << 1) | (retain ? 1 : 0)
+  const ahead = 2 + out.topicLength(topic) + (qos === 0 ? 0 : 2) + (version === 5 ? 1 : 0)
+  for (; at < to && out.pending < limit; at++) {
+    const start = startOf(ends, at)
+    const end = ends[at] as number
+    out.begin(first, ahead + end - start, end - start)
+    out.topic(topic)
+    if (qos !== 0) out.u16(packetIds[at - from] as number)
+    if (version === 5) out.u8(0) // Property Length
+    out.span(bytes, start, end)
+  }
+  return at
 }

@@ -10,6 +10,8 @@ export const MAX_REMAINING_LENGTH = 268_435_455
 const CHUNK_BYTES = 65_536
 // From here on it is cheaper to hand a payload over as it is than to copy it next to its header.
 const LINK_BYTES = 4_096
+// Below this a loop is quicker than what it takes to call for a copy.
+const LOOP_BYTES = 64
 
 export function varintLength(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : 4
@@ -95,7 +97,7 @@ export class Writer {
   topic(text: string): void {
     if (text !== this.#lastText) this.topicLength(text)
     this.u16(this.#lastBytes.length)
-    this.#at += this.#lastBytes.copy(this.#chunk, this.#at)
+    this.#copy(this.#lastBytes, 0, this.#lastBytes.length)
   }
 
   topicLength(text: string): number {
@@ -115,15 +117,26 @@ export class Writer {
 
   /** The end of a PUBLISH. Must not change before it has left. */
   payload(bytes: Uint8Array): void {
-    if (bytes.length < LINK_BYTES) {
-      this.#reserve(bytes.length)
-      this.#chunk.set(bytes, this.#at)
-      this.#at += bytes.length
+    this.span(bytes, 0, bytes.length)
+  }
+
+  /** As `payload`, of a part of `bytes`. */
+  span(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start
+    if (length < LINK_BYTES) {
+      this.#reserve(length)
+      this.#copy(bytes, start, end)
     } else {
       this.#close()
-      this.#parts.push(bytes)
-      this.#pending += bytes.length
+      this.#parts.push(length === bytes.length ? bytes : bytes.subarray(start, end))
+      this.#pending += length
     }
+  }
+
+  #copy(bytes: Uint8Array, start: number, end: number): void {
+    if (end - start >= LOOP_BYTES) this.#chunk.set(bytes.subarray(start, end), this.#at)
+    else for (let at = start, to = this.#at; at < end; at++, to++) this.#chunk[to] = bytes[at] as number
+    this.#at += end - start
   }
 
   /** Everything written since the last call, in order. */

@@ -1,7 +1,7 @@
 // What a session asks its driver to do. Plain values, in the order in which they must happen.
 
 import type { MqttError } from '../errors.js'
-import type { Auth, Connack, Packet, Publish } from '../packet/index.js'
+import type { Auth, Connack, Packet, Publish, Publishes } from '../packet/index.js'
 
 /** How a publish, subscribe or unsubscribe ended. */
 export interface Outcome {
@@ -19,9 +19,12 @@ export interface Outcome {
 export type Effect<Tag> =
   /** `number` counts the packets of the connection, for `flushed`. */
   | { type: 'send'; packet: Packet; number: number }
+  /** As one `send` each; `number` is that of the last. */
+  | { type: 'send-many'; packets: Publishes; number: number }
   /** Hand the message on; once its bytes are safe, call `written` with this sequence number or a later one. */
   | { type: 'deliver'; message: Publish; sequence: number }
-  | { type: 'settle'; tag: Tag; outcome: Outcome }
+  /** `count` stands where the same is true of so many. */
+  | { type: 'settle'; tag: Tag; outcome: Outcome; count?: number }
   /** The connection is open. `resumed`: the broker said that it still has the session, which 3.1 cannot say. */
   | { type: 'opened'; connack: Connack; resumed: boolean }
   /** The broker lost the session: that many messages go out anew, that many have an unknown fate. */

@@ -3,12 +3,22 @@
 //   waiting --send--> published --PUBACK--> settled                          QoS 1
 //   waiting --send--> published --PUBREC--> released --PUBCOMP--> settled    QoS 2
 //
-// `#flows` holds what was sent and is not fully acknowledged, in the order of first transmission, which never changes.
+// `#flows` holds what was sent and is not fully acknowledged.
 
 import { ClosedError, type MqttError, ProtocolError, RefusedError, UsageError } from '../errors.js'
-import { ack, type Publish, packetSize, type Qos, reasonText, type Version } from '../packet/index.js'
+import {
+  ack,
+  type Payloads,
+  type Publish,
+  packetSize,
+  payloadAt,
+  type Qos,
+  reasonText,
+  type Version,
+} from '../packet/index.js'
 import { OutboundAliases } from './aliases.js'
 import type { Outcome } from './effects.js'
+import { type Flow, Flows, payloadOf, repeated } from './flows.js'
 import type { PacketIds } from './ids.js'
 import { Queue } from './queue.js'
 import type { Sink } from './sink.js'
@@ -46,41 +56,36 @@ export interface SendLimits {
 export type SessionLossPolicy = 'report' | 'republish'
 
 interface Waiting<Tag> {
+  /** The message or, with `payloads`, what it shares with many others. */
   message: Message
+  payloads: Payloads | undefined
+  /** The next of `payloads`. */
+  at: number
   tag: Tag
   /** Time at which its Message Expiry Interval has run out. */
   expiresAt: number
 }
 
-interface Flow<Tag> {
-  packet: Publish
-  tag: Tag
-  stage: 'published' | 'released'
-  /** The caller chose the packet identifier. */
-  isChosen: boolean
-  /** Acknowledgements still to come on this connection, one for each PUBLISH and one for each PUBREL sent. */
-  owedFirst: number
-  owedComp: number
-  /** Has to be sent again on this connection and found no quota yet. */
-  held: boolean
-  /** Number of the packet that carried it last, and when the transport had taken that one. */
-  sentAs: number
-  flushedAt: number | undefined
-}
-
+/** QoS 0 messages, done once their bytes have left. */
 interface Unflushed<Tag> {
   /** Numbers of the first and the last packet. */
   from: number
   sentAs: number
-  /** QoS 0 messages, done once their bytes have left. */
-  tag?: Tag
-  flow?: Flow<Tag>
+  tag: Tag
+}
+
+/** When the transport had taken all packets up to a number. */
+interface Flush {
+  sentAs: number
+  at: number
 }
 
 const DONE: Outcome = { reasonCode: 0 }
 const NEVER = Number.POSITIVE_INFINITY
 // Growth of the interval between rounds of the timed retry ends here.
 const MAX_RETRY_ROUND = 6
+// For the timed retry, flushes closer together than this part of its interval are one.
+const FLUSHES_PER_INTERVAL = 1_000
 
 export class Outbound<Tag> {
   readonly #sink: Sink<Tag>
@@ -88,11 +93,13 @@ export class Outbound<Tag> {
   readonly #version: Version
   readonly #retryIntervalMs: number
   readonly #tellPacketIds: boolean
-  readonly #flows = new Map<number, Flow<Tag>>()
+  readonly #flows = new Flows<Tag>()
   readonly #waiting = new Queue<Waiting<Tag>>()
+  #waitingCount = 0
   #waitingQos0 = 0
   #heldBytes = 0
   #unflushed = new Queue<Unflushed<Tag>>()
+  #flushes = new Queue<Flush>()
 
   // Of the present connection.
   #limits: SendLimits | undefined
@@ -134,7 +141,7 @@ export class Outbound<Tag> {
 
   /** Messages not yet sent. */
   get waiting(): number {
-    return this.#waiting.length
+    return this.#waitingCount
   }
 
   /** Payload bytes of messages that wait or may have to be sent again. */
@@ -144,7 +151,7 @@ export class Outbound<Tag> {
 
   /** Messages whose outcome is not known yet. */
   get unsettled(): number {
-    return this.#flows.size + this.#waiting.length + this.#qos0Unflushed
+    return this.#flows.size + this.#waitingCount + this.#qos0Unflushed
   }
 
   /**
@@ -156,12 +163,33 @@ export class Outbound<Tag> {
   }
 
   publish(message: Message, tag: Tag, now: number): void {
-    const mayPass = message.qos === 0 ? this.#waitingQos0 === 0 : this.#waiting.length === 0
-    if (this.#limits !== undefined && mayPass && this.#send(message, tag)) return
+    if (this.#mayPass(message.qos) && this.#send(message, tag)) return
     const expiry = message.properties.messageExpiryInterval
-    this.#waiting.push({ message, tag, expiresAt: expiry === undefined ? NEVER : now + expiry * 1000 })
-    this.#heldBytes += message.payload.length
-    if (message.qos === 0) this.#waitingQos0++
+    const expiresAt = expiry === undefined ? NEVER : now + expiry * 1000
+    this.#wait({ message, payloads: undefined, at: 0, tag, expiresAt }, 1, message.payload.length)
+  }
+
+  /** As `publish` of each, of messages that differ in their payload alone and have no properties. */
+  publishMany(message: Message, payloads: Payloads, tag: Tag): void {
+    const { bytes, ends } = payloads
+    if (ends.length === 0) return
+    const item: Waiting<Tag> = { message, payloads, at: 0, tag, expiresAt: NEVER }
+    if (this.#mayPass(message.qos) && this.#sendMany(item, payloads)) return
+    const start = item.at === 0 ? 0 : (ends[item.at - 1] as number) + 1
+    const count = ends.length - item.at
+    this.#wait(item, count, bytes.length - start)
+  }
+
+  /** Whether a message may go out before those that wait: QoS 0 does not wait for the window of the others. */
+  #mayPass(qos: Qos): boolean {
+    return this.#limits !== undefined && (qos === 0 ? this.#waitingQos0 : this.#waitingCount) === 0
+  }
+
+  #wait(item: Waiting<Tag>, count: number, payloadBytes: number): void {
+    this.#waiting.push(item)
+    this.#waitingCount += count
+    this.#heldBytes += payloadBytes
+    if (item.message.qos === 0) this.#waitingQos0 += count
   }
 
   /**
@@ -172,9 +200,9 @@ export class Outbound<Tag> {
     this.#limits = limits
     this.#aliases = new OutboundAliases(limits.topicAliasMaximum, limits.automaticAliases)
     this.#quota = limits.window
-    for (const flow of this.#flows.values()) {
+    for (const flow of this.#flows) {
       // This connection may allow less than the one on which the message began.
-      const error = flow.stage === 'published' ? this.#refusal(flow.packet) : undefined
+      const error = flow.stage === 'published' ? this.#refusal(repeated(flow)) : undefined
       if (error === undefined) this.#resend(flow)
       else this.#drop(flow, error)
     }
@@ -184,16 +212,82 @@ export class Outbound<Tag> {
   pump(now: number): void {
     if (this.#limits === undefined) return
     // Retransmissions held back by a smaller quota go first, or the order would be lost [MQTT-4.6.0-1].
-    if (this.#held > 0) for (const flow of this.#flows.values()) if (flow.held) this.#resend(flow)
+    if (this.#held > 0) for (const flow of this.#flows) if (flow.held) this.#resend(flow)
     for (let item = this.#waiting.peek(); item !== undefined; item = this.#waiting.peek()) {
-      if (item.expiresAt <= now) {
-        const error = new ClosedError('message expired before it could be sent', { fate: 'expired' })
-        this.#sink.settle(item.tag, { reasonCode: 0, error })
-      } else if (!this.#send(item.message, item.tag)) return
+      if (item.payloads !== undefined) {
+        if (!this.#sendWaiting(item, item.payloads)) return
+      } else {
+        if (item.expiresAt <= now) {
+          const error = new ClosedError('message expired before it could be sent', { fate: 'expired' })
+          this.#sink.settle(item.tag, { reasonCode: 0, error })
+        } else if (!this.#send(item.message, item.tag)) return
+        this.#waited(item.message.qos, 1, item.message.payload.length)
+      }
       this.#waiting.shift()
-      this.#heldBytes -= item.message.payload.length
-      if (item.message.qos === 0) this.#waitingQos0--
     }
+  }
+
+  /** Sends of many that wait as many as it can; false where the window is full. */
+  #sendWaiting(item: Waiting<Tag>, payloads: Payloads): boolean {
+    const { ends } = payloads
+    const before = item.at
+    const isDone = this.#sendMany(item, payloads)
+    const count = item.at - before
+    if (count === 0) return isDone
+    const start = before === 0 ? 0 : (ends[before - 1] as number) + 1
+    // The bytes between payloads counted too, and go with the last of them.
+    const end = isDone ? payloads.bytes.length : (ends[item.at - 1] as number) + 1
+    this.#waited(item.message.qos, count, end - start)
+    return isDone
+  }
+
+  #waited(qos: Qos, count: number, payloadBytes: number): void {
+    this.#waitingCount -= count
+    this.#heldBytes -= payloadBytes
+    if (qos === 0) this.#waitingQos0 -= count
+  }
+
+  /** Sends the next ones of many, and notes how far it came; false where the window is full. */
+  #sendMany(item: Waiting<Tag>, payloads: Payloads): boolean {
+    const { message, tag } = item
+    const { ends } = payloads
+    if (!this.#isPlain(message)) {
+      for (; item.at < ends.length; item.at++) {
+        if (!this.#send({ ...message, payload: payloadAt(payloads, item.at) }, tag)) return false
+      }
+      return true
+    }
+    const from = item.at
+    const packetIds: number[] = []
+    if (message.qos === 0) item.at = ends.length
+    else
+      while (item.at < ends.length && this.#quota > 0 && this.#held === 0) {
+        const packetId = this.#ids.allocate()
+        if (packetId === 0) break
+        this.#quota--
+        packetIds.push(packetId)
+        const flow = this.#flows.add(
+          packetId,
+          message,
+          tag,
+          this.#sink.sent + packetIds.length,
+          payloads,
+          item.at,
+        )
+        flow.owedFirst = 1
+        this.#heldBytes += lengthOf(payloads, item.at++)
+      }
+    const count = item.at - from
+    if (count > 0) this.#sink.sendMany(message, payloads, from, item.at, packetIds)
+    if (message.qos === 0) this.#noteQos0(count, tag)
+    return item.at === ends.length
+  }
+
+  /** Whether nothing that the broker said concerns messages of this kind. */
+  #isPlain({ qos, retain }: Message): boolean {
+    const limits = this.#limits as SendLimits
+    const isTaken = qos <= limits.maximumQoS && (!retain || limits.retainAvailable)
+    return isTaken && limits.maximumPacketSize === NEVER && !limits.automaticAliases
   }
 
   /** Sends, or settles what cannot be sent; false where the window is full. */
@@ -217,9 +311,7 @@ export class Outbound<Tag> {
     }
     if (qos === 0) {
       this.#sink.send(this.#aliased(packet))
-      this.#qos0Sent++
-      this.#qos0Unflushed++
-      this.#noteQos0(this.#sink.sent, tag)
+      this.#noteQos0(1, tag)
       return true
     }
     const chosen = message.packetId
@@ -227,30 +319,28 @@ export class Outbound<Tag> {
     if (packet.packetId === 0) return false
     this.#quota--
     this.#sink.send(this.#aliased(packet))
-    const flow = flowOf(withoutAlias(packet), tag, chosen !== undefined)
+    const flow = this.#flows.add(packet.packetId, withoutAlias(message), tag, this.#sink.sent)
     flow.owedFirst = 1
-    flow.sentAs = this.#sink.sent
-    this.#flows.set(packet.packetId, flow)
     this.#heldBytes += payload.length
-    if (this.#retryIntervalMs > 0) this.#unflushed.push({ from: flow.sentAs, sentAs: flow.sentAs, flow })
     return true
   }
 
-  /** Messages of one caller that leave one behind the other share an entry. */
-  #noteQos0(sentAs: number, tag: Tag): void {
+  /** The last `count` packets were such; those of one caller that leave one behind the other share an entry. */
+  #noteQos0(count: number, tag: Tag): void {
+    const sentAs = this.#sink.sent
+    const from = sentAs - count + 1
+    this.#qos0Sent += count
+    this.#qos0Unflushed += count
     const last = this.#unflushed.last
-    if (last !== undefined && last.flow === undefined && last.tag === tag && last.sentAs === sentAs - 1) {
-      last.sentAs = sentAs
-    } else this.#unflushed.push({ from: sentAs, sentAs, tag })
+    if (last !== undefined && last.tag === tag && last.sentAs === from - 1) last.sentAs = sentAs
+    else this.#unflushed.push({ from, sentAs, tag })
   }
 
   /** Takes up what an earlier run has left, in its order; `open` sends it again. */
   restore(restored: readonly Restored<Tag>[]): void {
     for (const { message, tag, stage } of restored) {
       this.#ids.claim(message.packetId)
-      const flow = flowOf(withoutAlias({ type: 'publish', dup: false, ...message }), tag, true)
-      flow.stage = stage
-      this.#flows.set(message.packetId, flow)
+      this.#flows.add(message.packetId, withoutAlias(message), tag, NEVER).stage = stage
       this.#heldBytes += message.payload.length
     }
   }
@@ -291,12 +381,11 @@ export class Outbound<Tag> {
   }
 
   #resend(flow: Flow<Tag>): void {
-    const { packet } = flow
     if (flow.stage === 'released') {
       // PUBREL is never held back [MQTT-3.3.4-8], yet counts: the broker may still count the message.
       if (flow.owedFirst + flow.owedComp === 0) this.#quota--
       flow.owedComp++
-      this.#sink.send(ack('pubrel', packet.packetId, 0, true))
+      this.#sink.send(ack('pubrel', flow.packetId, 0, true))
     } else {
       if (flow.owedFirst === 0) {
         const held = this.#quota <= 0
@@ -306,18 +395,15 @@ export class Outbound<Tag> {
         this.#quota--
       }
       flow.owedFirst++
-      packet.dup = true // [MQTT-3.3.1-1]
-      this.#sink.send(this.#aliased(packet))
+      this.#sink.send(this.#aliased(repeated(flow)))
     }
     flow.sentAs = this.#sink.sent
-    flow.flushedAt = undefined
-    if (this.#retryIntervalMs > 0) this.#unflushed.push({ from: flow.sentAs, sentAs: flow.sentAs, flow })
   }
 
   puback(packetId: number, reasonCode: number, reasonString: string | undefined): void {
     const flow = this.#flows.get(packetId)
     if (flow === undefined) return this.#countSurplus(packetId, 'first')
-    if (flow.packet.qos !== 1) throw wrongKind('PUBACK', 'a QoS 2 message')
+    if (flow.message.qos !== 1) throw wrongKind('PUBACK', 'a QoS 2 message')
     flow.owedFirst--
     this.#settle(flow, reasonCode, reasonString)
   }
@@ -331,7 +417,7 @@ export class Outbound<Tag> {
       if (surplus !== undefined) surplus.comp++
       return this.#countSurplus(packetId, 'first')
     }
-    if (flow.packet.qos !== 2) throw wrongKind('PUBREC', 'a QoS 1 message')
+    if (flow.message.qos !== 2) throw wrongKind('PUBREC', 'a QoS 1 message')
     if (flow.owedFirst > 0) flow.owedFirst--
     if (reasonCode >= 0x80) return this.#settle(flow, reasonCode, reasonString)
     if (flow.held) {
@@ -339,14 +425,11 @@ export class Outbound<Tag> {
       this.#held--
       this.#quota--
     }
+    this.#forgetPayload(flow)
     flow.stage = 'released' // from here a resend is the PUBREL, never the message [MQTT-4.3.3-6]
-    this.#heldBytes -= flow.packet.payload.length
-    flow.packet.payload = EMPTY
     flow.owedComp++
     this.#sink.send(ack('pubrel', packetId))
     flow.sentAs = this.#sink.sent
-    flow.flushedAt = undefined
-    if (this.#retryIntervalMs > 0) this.#unflushed.push({ from: flow.sentAs, sentAs: flow.sentAs, flow })
     this.#retryRound = 0
   }
 
@@ -359,14 +442,21 @@ export class Outbound<Tag> {
     this.#settle(flow, reasonCode === 0x92 ? 0x92 : 0, undefined, false)
   }
 
+  /** With PUBREC the broker has the message: nothing needs its bytes any more. */
+  #forgetPayload(flow: Flow<Tag>): void {
+    this.#heldBytes -= heldBy(flow)
+    if (flow.payloads === undefined) flow.message = { ...flow.message, payload: EMPTY }
+    else flow.payloads = undefined
+  }
+
   isInFlight(packetId: number): boolean {
-    return this.#flows.has(packetId)
+    return this.#flows.get(packetId) !== undefined
   }
 
   #settle(flow: Flow<Tag>, reasonCode: number, reasonString: string | undefined, mayRefuse = true): void {
-    const { packetId, topic } = flow.packet
-    this.#flows.delete(packetId)
-    this.#heldBytes -= flow.packet.payload.length
+    const { packetId, message: published } = flow
+    this.#flows.delete(flow)
+    this.#heldBytes -= heldBy(flow)
     const window = this.#limits?.window ?? 0
     if (flow.held) this.#held--
     else if (this.#quota < window) this.#quota++
@@ -378,7 +468,7 @@ export class Outbound<Tag> {
     this.#retryRound = 0
     if (mayRefuse && reasonCode >= 0x80) {
       const why = reasonString === undefined ? '' : `: ${reasonString}`
-      const message = `broker refused message ${packetId} to '${topic}': ${reasonText(reasonCode)}${why}`
+      const message = `broker refused message ${packetId} to '${published.topic}': ${reasonText(reasonCode)}${why}`
       const error = new RefusedError('PUBLISH', message, { reasonCode, reasonString })
       this.#tell(flow, { reasonCode, error })
     } else {
@@ -386,15 +476,14 @@ export class Outbound<Tag> {
     }
   }
 
-  #tell({ tag, packet }: Flow<Tag>, outcome: Outcome): void {
-    this.#sink.settle(tag, this.#tellPacketIds ? { ...outcome, packetId: packet.packetId } : outcome)
+  #tell({ tag, packetId }: Flow<Tag>, outcome: Outcome): void {
+    this.#sink.settle(tag, this.#tellPacketIds ? { ...outcome, packetId } : outcome)
   }
 
   #drop(flow: Flow<Tag>, error: MqttError): void {
-    const { packetId, payload } = flow.packet
-    this.#flows.delete(packetId)
-    this.#heldBytes -= payload.length
-    this.#ids.release(packetId)
+    this.#flows.delete(flow)
+    this.#heldBytes -= heldBy(flow)
+    this.#ids.release(flow.packetId)
     this.#tell(flow, { reasonCode: 0, error })
   }
 
@@ -410,19 +499,23 @@ export class Outbound<Tag> {
   /** The transport has taken all packets up to number `sentAs`. */
   flushed(sentAs: number, now: number): void {
     for (let item = this.#unflushed.peek(); item !== undefined; item = this.#unflushed.peek()) {
-      if (item.flow === undefined) {
-        for (; item.from <= Math.min(item.sentAs, sentAs); item.from++) {
-          this.#qos0Unflushed--
-          this.#sink.settle(item.tag as Tag, DONE)
-        }
-      }
-      if (item.sentAs > sentAs) return
+      const left = Math.min(item.sentAs, sentAs) - item.from + 1
+      if (left <= 0) break
+      item.from += left
+      this.#qos0Unflushed -= left
+      this.#sink.settle(item.tag, DONE, left)
+      if (item.from <= item.sentAs) break
       this.#unflushed.shift()
-      if (item.flow?.sentAs === item.sentAs) {
-        item.flow.flushedAt = now
-        if (this.#retryAt === NEVER) this.#retryAt = now + this.#retryDelay
-      }
     }
+    if (this.#retryIntervalMs > 0 && sentAs > 0 && this.#flows.size > 0) this.#noteFlush(sentAs, now)
+  }
+
+  #noteFlush(sentAs: number, now: number): void {
+    const last = this.#flushes.last
+    if (last !== undefined && now - last.at < this.#retryIntervalMs / FLUSHES_PER_INTERVAL)
+      last.sentAs = sentAs
+    else this.#flushes.push({ sentAs, at: now })
+    if (this.#retryAt === NEVER) this.#retryAt = now + this.#retryDelay
   }
 
   get #retryDelay(): number {
@@ -438,19 +531,22 @@ export class Outbound<Tag> {
   retry(now: number): void {
     if (now < this.#retryAt) return
     const delay = this.#retryDelay
+    let due = 0
+    for (let flush = this.#flushes.peek(); flush !== undefined; flush = this.#flushes.peek()) {
+      if (flush.at + delay > now) break
+      due = flush.sentAs
+      this.#flushes.shift()
+    }
     let resent = false
-    let next = NEVER
-    for (const flow of this.#flows.values()) {
-      if (flow.flushedAt === undefined) continue
-      if (flow.flushedAt + delay <= now) {
-        this.#resend(flow)
-        resent = true
-      } else {
-        next = Math.min(next, flow.flushedAt + delay)
-      }
+    for (const flow of this.#flows) {
+      if (flow.sentAs > due) continue
+      this.#resend(flow)
+      resent = true
     }
     if (resent && this.#retryRound < MAX_RETRY_ROUND) this.#retryRound++
-    this.#retryAt = next // those sent now set it again when they have been flushed
+    if (this.#flows.size === 0) this.#flushes.clear()
+    const next = this.#flushes.peek()
+    this.#retryAt = next === undefined ? NEVER : next.at + delay // those sent now set it when they have been flushed
   }
 
   pinged(): void {
@@ -471,19 +567,20 @@ export class Outbound<Tag> {
   lost(inOrder: boolean): void {
     if (!inOrder) this.#qos0Lost += this.#qos0Sent - this.#qos0Proved - this.#qos0Unflushed
     const error = new ClosedError('connection lost before the QoS 0 message had left')
-    for (const { from, sentAs, tag, flow } of this.#unflushed.clear()) {
-      if (flow !== undefined) continue
-      for (let at = from; at <= sentAs; at++) this.#sink.settle(tag as Tag, { reasonCode: 0, error })
+    const outcome = { reasonCode: 0, error }
+    for (const { from, sentAs, tag } of this.#unflushed.clear()) {
+      this.#sink.settle(tag, outcome, sentAs - from + 1)
     }
+    this.#flushes.clear()
     this.#qos0Unflushed = 0
     this.#qos0Sent = this.#qos0Proved = 0
     this.#qos0AtPings.clear()
     for (const packetId of this.#surplus.keys()) this.#ids.release(packetId)
     this.#surplus.clear()
-    for (const flow of this.#flows.values()) {
+    for (const flow of this.#flows) {
       flow.owedFirst = flow.owedComp = 0
       flow.held = false
-      flow.flushedAt = undefined
+      flow.sentAs = NEVER
     }
     this.stop()
     this.#held = 0
@@ -495,60 +592,58 @@ export class Outbound<Tag> {
   sessionLost(policy: SessionLossPolicy): { republished: number; unknown: number } {
     const again: Waiting<Tag>[] = []
     let unknown = 0
-    for (const flow of this.#flows.values()) {
-      const { packet, tag, stage, isChosen } = flow
-      const { packetId, topic, payload, qos, retain, properties } = packet
+    for (const flow of this.#flows) {
+      const { packetId, message, tag } = flow
       this.#ids.release(packetId)
-      if (stage === 'released') {
+      if (flow.stage === 'released') {
         this.#tell(flow, DONE) // with PUBREC the broker took the message over
-      } else if (qos === 1 || policy === 'republish') {
-        const message = { topic, payload, qos, retain, properties, ...(isChosen && { packetId }) }
-        again.push({ message, tag, expiresAt: NEVER })
+      } else if (message.qos === 1 || policy === 'republish') {
+        const alone = { ...message, payload: payloadOf(flow) }
+        again.push({ message: alone, payloads: undefined, at: 0, tag, expiresAt: NEVER })
       } else {
         unknown++
-        this.#heldBytes -= payload.length
-        const message = `delivery unknown of a QoS 2 message to '${topic}': the broker lost the session`
-        this.#tell(flow, { reasonCode: 0, error: new ClosedError(message, { fate: 'unknown' }) })
+        this.#heldBytes -= heldBy(flow)
+        const text = `delivery unknown of a QoS 2 message to '${message.topic}': the broker lost the session`
+        this.#tell(flow, { reasonCode: 0, error: new ClosedError(text, { fate: 'unknown' }) })
       }
     }
     this.#flows.clear()
     this.#waiting.unshiftAll(again)
+    this.#waitingCount += again.length
     return { republished: again.length, unknown }
   }
 
   /** Gives up, when there is no connection: everything not confirmed is settled with `error`. */
   abandon(error: MqttError): void {
     const outcome = { reasonCode: 0, error }
-    for (const flow of this.#flows.values()) this.#tell(flow, outcome)
+    for (const flow of this.#flows) this.#tell(flow, outcome)
     this.#flows.clear()
-    for (const { tag } of this.#waiting.clear()) this.#sink.settle(tag, outcome)
-    this.#waitingQos0 = this.#heldBytes = 0
+    for (const { tag, payloads, at } of this.#waiting.clear()) {
+      this.#sink.settle(tag, outcome, payloads === undefined ? 1 : payloads.ends.length - at)
+    }
+    this.#waitingCount = this.#waitingQos0 = this.#heldBytes = 0
   }
 }
 
-function flowOf<Tag>(packet: Publish, tag: Tag, isChosen: boolean): Flow<Tag> {
-  return {
-    packet,
-    tag,
-    stage: 'published',
-    isChosen,
-    owedFirst: 0,
-    owedComp: 0,
-    held: false,
-    sentAs: 0,
-    flushedAt: undefined,
-  }
+/** Payload bytes that a message in flight keeps. */
+function heldBy({ message, payloads, at, stage }: Flow<unknown>): number {
+  if (stage === 'released') return 0
+  return payloads === undefined ? message.payload.length : lengthOf(payloads, at)
+}
+
+function lengthOf({ ends }: Payloads, at: number): number {
+  return (ends[at] as number) - (at === 0 ? 0 : (ends[at - 1] as number) + 1)
 }
 
 const EMPTY = new Uint8Array(0)
 /** What an alias adds at most: the property, and a byte to either length in front of it. */
 const ALIAS_SIZE = 5
 
-/** The packet as it may go out on another connection, where the caller's alias means nothing [MQTT-3.3.2-7]. */
-function withoutAlias(packet: Publish): Publish {
-  if (packet.properties.topicAlias === undefined) return packet
-  const { topicAlias: _, ...properties } = packet.properties
-  return { ...packet, properties }
+/** The message as it may go out on another connection, where the caller's alias means nothing [MQTT-3.3.2-7]. */
+function withoutAlias(message: Message): Message {
+  if (message.properties.topicAlias === undefined) return message
+  const { topicAlias: _, ...properties } = message.properties
+  return { ...message, properties }
 }
 
 function wrongKind(packet: string, what: string): ProtocolError {

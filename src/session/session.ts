@@ -24,10 +24,12 @@ import {
   MAX_REMAINING_LENGTH,
   NONE,
   type Packet,
+  type Payloads,
   type PropertiesOf,
   type Publish,
   packetLabel,
   packetSize,
+  payloadAt,
   reasonText,
   type Subscription,
   topicFault,
@@ -43,6 +45,8 @@ import { Sink } from './sink.js'
 
 export const DEFAULT_WINDOW = 20
 const NEVER = Number.POSITIVE_INFINITY
+/** From here on a payload may be too long for a packet. */
+const NEAR_LIMIT = MAX_REMAINING_LENGTH - 1_000_000
 /** DISCONNECT codes after which connecting again would only repeat the fight or the mistake. */
 const FINAL_DISCONNECTS = new Set([0x8e, 0x9c, 0x9d])
 
@@ -75,6 +79,8 @@ export class Session<Tag> {
   #progressAt = 0
   #lastTopic: string | undefined
   #reauthenticating = false
+  /** There may be room for what waits. */
+  #isPumpDue = false
   /** PINGREQs without an answer, oldest first, with the tag of those somebody waits for. */
   #pings: (Tag | undefined)[] = []
 
@@ -306,7 +312,8 @@ export class Session<Tag> {
       case 'unsuback':
         this.#checkNoMessage(packetLabel(packet.type), packet.packetId)
         this.#requests.answered(packet, now)
-        return this.#outbound.pump(now) // which may have waited for a packet identifier
+        this.#isPumpDue = true // a message may have waited for a packet identifier
+        return
       case 'pingresp':
         return this.#pong()
       case 'disconnect':
@@ -350,10 +357,10 @@ export class Session<Tag> {
     }
   }
 
+  /** An acknowledgement: what has room now goes out when all that came with it has been looked at. */
   #progress(now: number): void {
     this.#progressAt = now
-    this.#requests.pump(now)
-    this.#outbound.pump(now)
+    this.#isPumpDue = true
   }
 
   #disconnected({ reasonCode, properties }: Extract<Packet, { type: 'disconnect' }>): void {
@@ -413,11 +420,27 @@ export class Session<Tag> {
     this.#outbound.publish(message, tag, now)
   }
 
+  /** As `enqueue` of each payload: `message` is what they share, without properties and payload of its own. */
+  enqueueMany(message: Message, payloads: Payloads, tag: Tag, now: number): void {
+    this.#checkMessage(message)
+    if (payloads.bytes.length > NEAR_LIMIT) {
+      for (const at of payloads.ends.keys())
+        this.#checkMessage({ ...message, payload: payloadAt(payloads, at) })
+    }
+    if (this.#outbound.inFlight === 0) this.#progressAt = now
+    this.#outbound.publishMany(message, payloads, tag)
+  }
+
   /** All that was asked for since the last time. */
   take(now: number): Effect<Tag>[] {
+    if (this.#isPumpDue) {
+      this.#isPumpDue = false
+      this.#requests.pump(now)
+      this.#outbound.pump(now)
+    }
     const effects = this.#sink.take()
     for (const { type } of effects) {
-      if (type !== 'send') continue
+      if (type !== 'send' && type !== 'send-many') continue
       this.#keepAlive.sent(now)
       break
     }
@@ -442,7 +465,7 @@ export class Session<Tag> {
       }
     }
     // The exact size is only worth its price near the limit.
-    if (payload.length > MAX_REMAINING_LENGTH - 1_000_000) {
+    if (payload.length > NEAR_LIMIT) {
       const packet: Publish = { type: 'publish', dup: false, packetId: 1, ...message }
       const over = packetSize(packet, this.#options.version) - 5 - MAX_REMAINING_LENGTH
       if (over > 0) {

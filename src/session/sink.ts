@@ -1,7 +1,8 @@
 // Collects the effects of one session step, in order.
 
-import type { Packet } from '../packet/index.js'
+import type { Packet, Payloads, Publishes } from '../packet/index.js'
 import type { Effect, Outcome } from './effects.js'
+import type { Message } from './outbound.js'
 
 export class Sink<Tag> {
   #effects: Effect<Tag>[] = []
@@ -17,8 +18,19 @@ export class Sink<Tag> {
     this.#effects.push({ type: 'send', packet, number: this.#sent })
   }
 
-  settle(tag: Tag, outcome: Outcome): void {
-    this.#effects.push({ type: 'settle', tag, outcome })
+  /** Sends the payloads from number `from` up to `to`, with one packet identifier each, or none at QoS 0. */
+  sendMany(message: Message, payloads: Payloads, from: number, to: number, packetIds: number[]): void {
+    this.#sent += to - from
+    const { topic, qos, retain } = message
+    const packets: Publishes = { topic, qos, retain, payloads, from, to, packetIds }
+    this.#effects.push({ type: 'send-many', packets, number: this.#sent })
+  }
+
+  settle(tag: Tag, outcome: Outcome, count = 1): void {
+    const last = this.#effects.at(-1)
+    if (last?.type === 'settle' && last.tag === tag && last.outcome === outcome) {
+      last.count = (last.count ?? 1) + count
+    } else this.#effects.push({ type: 'settle', tag, outcome, ...(count > 1 && { count }) })
   }
 
   push(effect: Effect<Tag>): void {

@@ -3,13 +3,15 @@
 import assert from 'node:assert/strict'
 import { PassThrough, Readable } from 'node:stream'
 import { test } from 'node:test'
-import { readAll, readLines } from '../../src/cli/lines.js'
+import { eachLine, readAll, readLines } from '../../src/cli/lines.js'
 import { UsageError } from '../../src/errors.js'
 
 async function lines(chunks: readonly Uint8Array[]): Promise<string[]> {
   const input = new PassThrough()
   const found: string[] = []
-  const { ended } = readLines(input, (line) => found.push(line.toString('latin1')))
+  const { ended } = readLines(input, (block) => {
+    for (const line of eachLine(block)) found.push(Buffer.from(line).toString('latin1'))
+  })
   for (const chunk of chunks) {
     input.write(chunk)
     await new Promise((resolve) => setImmediate(resolve)) // so that chunks stay chunks

@@ -25,6 +25,8 @@ test('a full inbox does not keep the CONNACK of a reconnect from being seen (P2)
     host: '127.0.0.1',
     port: server.port,
     connectTimeoutMs: 3_000,
+    // While nothing is read, only a write shows that the connection is gone.
+    keepAliveSeconds: 1,
     onNote: ({ type }) => type === 'reconnected' && again(),
   })
   let bytes = 0

@@ -13,6 +13,7 @@ import {
   NONE,
   type Packet,
   type Publish,
+  packetsOf,
   type Qos,
   type Version,
 } from '../../src/packet/index.js'
@@ -201,7 +202,8 @@ export class Driver {
   #apply(effects: readonly Effect<string>[]): string[] {
     const lines: string[] = []
     for (const effect of effects) {
-      lines.push(this.#render(effect))
+      const count = effect.type === 'settle' ? (effect.count ?? 1) : 1
+      for (let nth = 0; nth < count; nth++) lines.push(this.#render(effect))
       if (effect.type === 'deliver') {
         this.delivered.push(effect.message)
         assert.equal(effect.sequence, this.delivered.length)
@@ -221,6 +223,10 @@ export class Driver {
     switch (effect.type) {
       case 'send':
         return this.#renderSent(effect.packet)
+      case 'send-many':
+        return packetsOf(effect.packets)
+          .map((packet) => this.#renderSent(packet))
+          .join('\n')
       case 'deliver':
         return `deliver ${message(effect.message)}`
       case 'settle': {

@@ -1,0 +1,108 @@
+// QoS 1 and 2 messages in flight: found by packet identifier, walked in the order of first transmission, which never
+// changes.
+
+import { type Payloads, type Publish, payloadAt } from '../packet/index.js'
+import type { Message } from './outbound.js'
+
+export interface Flow<Tag> {
+  packetId: number
+  /** The message or, with `payloads`, what it shares with many others. */
+  message: Message
+  payloads: Payloads | undefined
+  /** Which of `payloads` is its own. */
+  at: number
+  tag: Tag
+  stage: 'published' | 'released'
+  /** Acknowledgements still to come on this connection, one for each PUBLISH and one for each PUBREL sent. */
+  owedFirst: number
+  owedComp: number
+  /** Has to be sent again on this connection and found no quota yet. */
+  held: boolean
+  /** Number of the packet that carried it last; Infinity where this connection has seen none. */
+  sentAs: number
+  before: Flow<Tag> | undefined
+  after: Flow<Tag> | undefined
+}
+
+export class Flows<Tag> implements Iterable<Flow<Tag>> {
+  #byId: (Flow<Tag> | undefined)[] = []
+  #first: Flow<Tag> | undefined
+  #last: Flow<Tag> | undefined
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  get(packetId: number): Flow<Tag> | undefined {
+    return this.#byId[packetId]
+  }
+
+  /** Adds a message behind all others. */
+  add(
+    packetId: number,
+    message: Message,
+    tag: Tag,
+    sentAs: number,
+    payloads: Payloads | undefined = undefined,
+    at = 0,
+  ): Flow<Tag> {
+    const before = this.#last
+    const flow: Flow<Tag> = {
+      packetId,
+      message,
+      payloads,
+      at,
+      tag,
+      stage: 'published',
+      owedFirst: 0,
+      owedComp: 0,
+      held: false,
+      sentAs,
+      before,
+      after: undefined,
+    }
+    if (before === undefined) this.#first = flow
+    else before.after = flow
+    this.#last = flow
+    this.#byId[packetId] = flow
+    this.#size++
+    return flow
+  }
+
+  delete(flow: Flow<Tag>): void {
+    const { packetId, before, after } = flow
+    if (before === undefined) this.#first = after
+    else before.after = after
+    if (after === undefined) this.#last = before
+    else after.before = before
+    this.#byId[packetId] = undefined
+    this.#size--
+  }
+
+  clear(): void {
+    this.#byId = []
+    this.#first = this.#last = undefined
+    this.#size = 0
+  }
+
+  /** Oldest first; the one at hand may be deleted on the way. */
+  *[Symbol.iterator](): Iterator<Flow<Tag>> {
+    for (let flow = this.#first; flow !== undefined; ) {
+      const { after } = flow
+      yield flow
+      flow = after
+    }
+  }
+}
+
+export function payloadOf({ message, payloads, at }: Flow<unknown>): Uint8Array {
+  return payloads === undefined ? message.payload : payloadAt(payloads, at)
+}
+
+/** The PUBLISH that carries the message once more [MQTT-3.3.1-1]. */
+export function repeated(flow: Flow<unknown>): Publish {
+  const { topic, qos, retain, properties } = flow.message
+  const { packetId } = flow
+  return { type: 'publish', dup: true, qos, retain, topic, packetId, properties, payload: payloadOf(flow) }
+}
