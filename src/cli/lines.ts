@@ -117,11 +117,13 @@ export async function readAll(input: Readable, what: string): Promise<Buffer> {
   for await (const chunk of input as AsyncIterable<Buffer>) {
     chunks.push(chunk)
     length += chunk.length
-    if (length > MAX_REMAINING_LENGTH) {
-      throw new UsageError(
-        `${what} is longer than ${MAX_REMAINING_LENGTH} bytes, the most a message can hold`,
-      )
-    }
+    checkLength(length, what)
   }
   return Buffer.concat(chunks)
+}
+
+/** Throws UsageError, naming `what`, where so many bytes are more than a packet can hold. */
+export function checkLength(length: number, what: string): void {
+  if (length <= MAX_REMAINING_LENGTH) return
+  throw new UsageError(`${what} is longer than ${MAX_REMAINING_LENGTH} bytes, the most a message can hold`)
 }

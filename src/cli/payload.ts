@@ -1,11 +1,11 @@
 // The payload of a message that is published whole.
 
-import { createReadStream } from 'node:fs'
+import { closeSync, createReadStream, fstatSync, openSync, readFileSync } from 'node:fs'
 import { UsageError } from '../errors.js'
 import { MAX_REMAINING_LENGTH } from '../packet/index.js'
 import type { Source } from './flags/table.js'
 import type { Io } from './io.js'
-import { readAll } from './lines.js'
+import { checkLength, readAll } from './lines.js'
 import { reason } from './settings.js'
 
 /** The one message to publish; undefined for lines. Throws UsageError. */
@@ -21,7 +21,7 @@ export async function readPayload(source: Source | undefined, io: Io): Promise<U
     case 'file':
       if (source.path === '-') return readAll(io.stdin, 'standard input')
       try {
-        return await readAll(createReadStream(source.path), `-f '${source.path}'`)
+        return await readFile(source.path)
       } catch (error) {
         if (error instanceof UsageError) throw error
         throw new UsageError(`-f '${source.path}': ${reason(error)}`)
@@ -33,5 +33,19 @@ export async function readPayload(source: Source | undefined, io: Io): Promise<U
     }
     default:
       return undefined
+  }
+}
+
+/** A file of known size is read into one buffer; a pipe or a device as its bytes come. */
+async function readFile(path: string): Promise<Buffer> {
+  const what = `-f '${path}'`
+  const fd = openSync(path, 'r')
+  const stats = fstatSync(fd)
+  if (!stats.isFile() || stats.size === 0) return readAll(createReadStream(path, { fd }), what)
+  try {
+    checkLength(stats.size, what)
+    return readFileSync(fd)
+  } finally {
+    closeSync(fd)
   }
 }

@@ -12,7 +12,14 @@ export {
   PROPERTIES,
   type PropertiesOf,
 } from './properties.js'
-export { type Payloads, type Publishes, packetsOf, payloadAt, writePublishes } from './publish.js'
+export {
+  type Payloads,
+  type Publishes,
+  packetsOf,
+  payloadAt,
+  payloadStart,
+  writePublishes,
+} from './publish.js'
 export {
   filterFault,
   MAX_STRING_BYTES,

@@ -16,11 +16,12 @@ export interface Payloads {
 }
 
 /** A view of one of them. */
-export function payloadAt({ bytes, ends }: Payloads, at: number): Uint8Array {
-  return bytes.subarray(startOf(ends, at), ends[at])
+export function payloadAt(payloads: Payloads, at: number): Uint8Array {
+  return payloads.bytes.subarray(payloadStart(payloads, at), payloads.ends[at])
 }
 
-function startOf(ends: readonly number[], at: number): number {
+/** Where one of them begins. */
+export function payloadStart({ ends }: Payloads, at: number): number {
   return at === 0 ? 0 : (ends[at - 1] as number) + 1
 }
 
@@ -99,7 +100,7 @@ export function packetsOf({ topic, qos, retain, payloads, from, to, packetIds }:
  */
 export function writePublishes(
   out: Writer,
-  { topic, qos, retain, payloads: { bytes, ends }, from, to, packetIds }: Publishes,
+  { topic, qos, retain, payloads, from, to, packetIds }: Publishes,
   at: number,
   version: Version,
   limit: number,
@@ -107,13 +108,13 @@ export function writePublishes(
   const first = 0x30 | (qos << 1) | (retain ? 1 : 0)
   const ahead = 2 + out.topicLength(topic) + (qos === 0 ? 0 : 2) + (version === 5 ? 1 : 0)
   for (; at < to && out.pending < limit; at++) {
-    const start = startOf(ends, at)
-    const end = ends[at] as number
+    const start = payloadStart(payloads, at)
+    const end = payloads.ends[at] as number
     out.begin(first, ahead + end - start, end - start)
     out.topic(topic)
     if (qos !== 0) out.u16(packetIds[at - from] as number)
     if (version === 5) out.u8(0) // Property Length
-    out.span(bytes, start, end)
+    out.span(payloads.bytes, start, end)
   }
   return at
 }

@@ -12,6 +12,7 @@ import {
   type Publish,
   packetSize,
   payloadAt,
+  payloadStart,
   type Qos,
   reasonText,
   type Version,
@@ -44,6 +45,8 @@ export interface Restored<Tag> {
 export interface SendLimits {
   /** QoS 1 and 2 messages in flight at a time, 1 to 65,535. */
   window: number
+  /** Whether a QoS 2 message counts until PUBCOMP, as MQTT 5 has it [5.0 §4.9], and not just until its PUBREL is sent. */
+  countsReleased: boolean
   maximumQoS: Qos
   retainAvailable: boolean
   /** Bytes of a whole packet. */
@@ -82,6 +85,8 @@ interface Flush {
 
 const DONE: Outcome = { reasonCode: 0 }
 const NEVER = Number.POSITIVE_INFINITY
+// Released messages that do not count are still no more than this.
+const MAX_RELEASED = 1_000
 // Growth of the interval between rounds of the timed retry ends here.
 const MAX_RETRY_ROUND = 6
 // For the timed retry, flushes closer together than this part of its interval are one.
@@ -175,9 +180,7 @@ export class Outbound<Tag> {
     if (ends.length === 0) return
     const item: Waiting<Tag> = { message, payloads, at: 0, tag, expiresAt: NEVER }
     if (this.#mayPass(message.qos) && this.#sendMany(item, payloads)) return
-    const start = item.at === 0 ? 0 : (ends[item.at - 1] as number) + 1
-    const count = ends.length - item.at
-    this.#wait(item, count, bytes.length - start)
+    this.#wait(item, ends.length - item.at, bytes.length - payloadStart(payloads, item.at))
   }
 
   /** Whether a message may go out before those that wait: QoS 0 does not wait for the window of the others. */
@@ -229,15 +232,11 @@ export class Outbound<Tag> {
 
   /** Sends of many that wait as many as it can; false where the window is full. */
   #sendWaiting(item: Waiting<Tag>, payloads: Payloads): boolean {
-    const { ends } = payloads
     const before = item.at
     const isDone = this.#sendMany(item, payloads)
-    const count = item.at - before
-    if (count === 0) return isDone
-    const start = before === 0 ? 0 : (ends[before - 1] as number) + 1
-    // The bytes between payloads counted too, and go with the last of them.
-    const end = isDone ? payloads.bytes.length : (ends[item.at - 1] as number) + 1
-    this.#waited(item.message.qos, count, end - start)
+    // The bytes between payloads counted too.
+    const end = isDone ? payloads.bytes.length : payloadStart(payloads, item.at)
+    this.#waited(item.message.qos, item.at - before, end - payloadStart(payloads, before))
     return isDone
   }
 
@@ -261,7 +260,7 @@ export class Outbound<Tag> {
     const packetIds: number[] = []
     if (message.qos === 0) item.at = ends.length
     else
-      while (item.at < ends.length && this.#quota > 0 && this.#held === 0) {
+      while (item.at < ends.length && this.#hasRoom) {
         const packetId = this.#ids.allocate()
         if (packetId === 0) break
         this.#quota--
@@ -283,6 +282,13 @@ export class Outbound<Tag> {
     return item.at === ends.length
   }
 
+  /** Whether the window has room for one more. */
+  get #hasRoom(): boolean {
+    const { window, countsReleased } = this.#limits as SendLimits
+    if (this.#quota <= 0 || this.#held > 0) return false
+    return countsReleased || this.#flows.size < window + MAX_RELEASED
+  }
+
   /** Whether nothing that the broker said concerns messages of this kind. */
   #isPlain({ qos, retain }: Message): boolean {
     const limits = this.#limits as SendLimits
@@ -293,7 +299,7 @@ export class Outbound<Tag> {
   /** Sends, or settles what cannot be sent; false where the window is full. */
   #send(message: Message, tag: Tag): boolean {
     const { topic, payload, qos, retain, properties } = message
-    if (qos > 0 && (this.#quota <= 0 || this.#held > 0)) return false
+    if (qos > 0 && !this.#hasRoom) return false
     const packet: Publish = {
       type: 'publish',
       dup: false,
@@ -383,7 +389,7 @@ export class Outbound<Tag> {
   #resend(flow: Flow<Tag>): void {
     if (flow.stage === 'released') {
       // PUBREL is never held back [MQTT-3.3.4-8], yet counts: the broker may still count the message.
-      if (flow.owedFirst + flow.owedComp === 0) this.#quota--
+      if (this.#countsReleased && flow.owedFirst + flow.owedComp === 0) this.#quota--
       flow.owedComp++
       this.#sink.send(ack('pubrel', flow.packetId, 0, true))
     } else {
@@ -423,8 +429,8 @@ export class Outbound<Tag> {
     if (flow.held) {
       flow.held = false
       this.#held--
-      this.#quota--
-    }
+      if (this.#countsReleased) this.#quota--
+    } else if (!this.#countsReleased && flow.stage === 'published') this.#quota++
     this.#forgetPayload(flow)
     flow.stage = 'released' // from here a resend is the PUBREL, never the message [MQTT-4.3.3-6]
     flow.owedComp++
@@ -449,6 +455,10 @@ export class Outbound<Tag> {
     else flow.payloads = undefined
   }
 
+  get #countsReleased(): boolean {
+    return this.#limits?.countsReleased ?? true
+  }
+
   isInFlight(packetId: number): boolean {
     return this.#flows.get(packetId) !== undefined
   }
@@ -459,7 +469,7 @@ export class Outbound<Tag> {
     this.#heldBytes -= heldBy(flow)
     const window = this.#limits?.window ?? 0
     if (flow.held) this.#held--
-    else if (this.#quota < window) this.#quota++
+    else if (this.#quota < window && (this.#countsReleased || flow.stage === 'published')) this.#quota++
     if (flow.owedFirst > 0 || flow.owedComp > 0) {
       this.#surplus.set(packetId, { first: flow.owedFirst, comp: flow.owedComp })
     } else {
@@ -631,8 +641,8 @@ function heldBy({ message, payloads, at, stage }: Flow<unknown>): number {
   return payloads === undefined ? message.payload.length : lengthOf(payloads, at)
 }
 
-function lengthOf({ ends }: Payloads, at: number): number {
-  return (ends[at] as number) - (at === 0 ? 0 : (ends[at - 1] as number) + 1)
+function lengthOf(payloads: Payloads, at: number): number {
+  return (payloads.ends[at] as number) - payloadStart(payloads, at)
 }
 
 const EMPTY = new Uint8Array(0)
