@@ -307,6 +307,31 @@ describe('the client library', { concurrency: 4 }, () => {
     await assert.rejects(client.subscribe('a'), late)
   })
 
+  test('enqueueMany sends what enqueue sends of each, and a trace sees each packet', async (t) => {
+    const server = await broker(t)
+    const words = ['', 'a', 'x'.repeat(5_000), 'end']
+    const bytes = Buffer.from(words.map((word) => `${word}\n`).join(''))
+    let end = -1
+    const ends = words.map(({ length }) => (end += length + 1))
+    const seen: string[] = []
+    let all = 0
+    for (const onPacket of [undefined, (_: string, { type }: { type: string }) => void seen.push(type)]) {
+      for (const qos of [0, 1, 2] as const) {
+        const client = await connect({ host: '127.0.0.1', port: server.port, ...(onPacket && { onPacket }) })
+        let settled = 0
+        client.enqueueMany('a', { bytes, ends }, { qos }, () => settled++)
+        await client.drained()
+        await client.disconnect()
+        assert.equal(settled, words.length)
+        all += words.length
+        await server.until(() => server.messages.length === all)
+        const got = server.messages.slice(-words.length).map(({ facts }) => `${facts.payload ?? ''}`)
+        assert.ok(got.length === words.length && got.every((each, at) => each === words[at]), `QoS ${qos}`)
+      }
+    }
+    assert.equal(seen.filter((type) => type === 'publish').length, 3 * words.length)
+  })
+
   test('enqueue tells when to wait, and drain when to go on', async (t) => {
     let held: (() => void)[] | undefined = []
     const { server, client } = await open(

@@ -13,9 +13,12 @@ import {
   NONE,
   type Packet,
   type Publish,
+  type Publishes,
   packetsOf,
   type Qos,
   type Version,
+  Writer,
+  writePublishes,
 } from '../../src/packet/index.js'
 import { type Effect, Session, type SessionOptions } from '../../src/session/index.js'
 import { unhex } from '../packet/vectors.js'
@@ -148,6 +151,17 @@ export class Driver {
     return this.run(this.session.publish(message, payload, this.now))
   }
 
+  /** The application publishes messages that differ in their payload alone; all of them have the tag. */
+  publishMany(qos: Qos, payloads: readonly string[], tag: string, more: Partial<Publish> = {}): string[] {
+    const { topic = 't', retain = false } = more
+    const message = { topic, payload: bytes(''), qos, retain, properties: NONE }
+    const all = Buffer.concat(payloads.map((payload) => bytes(`${payload}\n`)))
+    let end = -1
+    const ends = payloads.map((payload) => (end += bytes(payload).length + 1))
+    this.session.enqueueMany(message, { bytes: all, ends }, tag, this.now)
+    return this.run(this.session.take(this.now))
+  }
+
   /** The application subscribes to filters at QoS 1; they are the tag. */
   subscribe(...filters: string[]): string[] {
     const subscriptions = filters.map((filter) => {
@@ -202,8 +216,7 @@ export class Driver {
   #apply(effects: readonly Effect<string>[]): string[] {
     const lines: string[] = []
     for (const effect of effects) {
-      const count = effect.type === 'settle' ? (effect.count ?? 1) : 1
-      for (let nth = 0; nth < count; nth++) lines.push(this.#render(effect))
+      lines.push(...this.#render(effect))
       if (effect.type === 'deliver') {
         this.delivered.push(effect.message)
         assert.equal(effect.sequence, this.delivered.length)
@@ -219,14 +232,29 @@ export class Driver {
     return lines
   }
 
-  #render(effect: Effect<string>): string {
+  #render(effect: Effect<string>): string[] {
+    if (effect.type === 'send-many') return this.#renderMany(effect.packets)
+    const count = effect.type === 'settle' ? (effect.count ?? 1) : 1
+    return new Array<string>(count).fill(this.#renderOne(effect))
+  }
+
+  /** Each as a packet of its own, which must be what its bytes say that were written together. */
+  #renderMany(packets: Publishes): string[] {
+    const alone = packetsOf(packets)
+    const out = new Writer()
+    assert.equal(
+      writePublishes(out, packets, packets.from, this.version, Number.POSITIVE_INFINITY),
+      packets.to,
+    )
+    const encoded = Buffer.concat(alone.map((packet) => encode(packet, this.version)))
+    assert.deepEqual(Buffer.concat(out.take()), encoded)
+    return alone.map((packet) => this.#renderSent(packet))
+  }
+
+  #renderOne(effect: Exclude<Effect<string>, { type: 'send-many' }>): string {
     switch (effect.type) {
       case 'send':
         return this.#renderSent(effect.packet)
-      case 'send-many':
-        return packetsOf(effect.packets)
-          .map((packet) => this.#renderSent(packet))
-          .join('\n')
       case 'deliver':
         return `deliver ${message(effect.message)}`
       case 'settle': {
