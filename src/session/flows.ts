@@ -1,7 +1,7 @@
 // QoS 1 and 2 messages in flight: found by packet identifier, walked in the order of first transmission, which never
 // changes.
 
-import { type Payloads, type Publish, payloadAt } from '../packet/index.js'
+import { NONE, type Payloads, type Publish, payloadAt } from '../packet/index.js'
 import type { Message } from './outbound.js'
 
 export interface Flow<Tag> {
@@ -24,11 +24,15 @@ export interface Flow<Tag> {
   after: Flow<Tag> | undefined
 }
 
+const NO_MESSAGE: Message = { topic: '', payload: new Uint8Array(0), qos: 0, retain: false, properties: NONE }
+
 export class Flows<Tag> implements Iterable<Flow<Tag>> {
   #byId: (Flow<Tag> | undefined)[] = []
   #first: Flow<Tag> | undefined
   #last: Flow<Tag> | undefined
   #size = 0
+  /** Rows that are free to be used again: a new one for each message would keep the garbage collector busy. */
+  #free: Flow<Tag> | undefined
 
   get size(): number {
     return this.#size
@@ -48,20 +52,20 @@ export class Flows<Tag> implements Iterable<Flow<Tag>> {
     at = 0,
   ): Flow<Tag> {
     const before = this.#last
-    const flow: Flow<Tag> = {
-      packetId,
-      message,
-      payloads,
-      at,
-      tag,
-      stage: 'published',
-      owedFirst: 0,
-      owedComp: 0,
-      held: false,
-      sentAs,
-      before,
-      after: undefined,
-    }
+    const flow = this.#free ?? ({} as Flow<Tag>)
+    this.#free = flow.after
+    flow.packetId = packetId
+    flow.message = message
+    flow.payloads = payloads
+    flow.at = at
+    flow.tag = tag
+    flow.stage = 'published'
+    flow.owedFirst = 0
+    flow.owedComp = 0
+    flow.held = false
+    flow.sentAs = sentAs
+    flow.before = before
+    flow.after = undefined
     if (before === undefined) this.#first = flow
     else before.after = flow
     this.#last = flow
@@ -70,6 +74,7 @@ export class Flows<Tag> implements Iterable<Flow<Tag>> {
     return flow
   }
 
+  /** The row keeps its values, but for the message, until another one is added. */
   delete(flow: Flow<Tag>): void {
     const { packetId, before, after } = flow
     if (before === undefined) this.#first = after
@@ -78,6 +83,10 @@ export class Flows<Tag> implements Iterable<Flow<Tag>> {
     else after.before = before
     this.#byId[packetId] = undefined
     this.#size--
+    flow.payloads = undefined
+    flow.message = NO_MESSAGE
+    flow.after = this.#free
+    this.#free = flow
   }
 
   clear(): void {

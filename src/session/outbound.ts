@@ -465,8 +465,8 @@ export class Outbound<Tag> {
 
   #settle(flow: Flow<Tag>, reasonCode: number, reasonString: string | undefined, mayRefuse = true): void {
     const { packetId, message: published } = flow
-    this.#flows.delete(flow)
     this.#heldBytes -= heldBy(flow)
+    this.#flows.delete(flow)
     const window = this.#limits?.window ?? 0
     if (flow.held) this.#held--
     else if (this.#quota < window && (this.#countsReleased || flow.stage === 'published')) this.#quota++
@@ -491,8 +491,8 @@ export class Outbound<Tag> {
   }
 
   #drop(flow: Flow<Tag>, error: MqttError): void {
-    this.#flows.delete(flow)
     this.#heldBytes -= heldBy(flow)
+    this.#flows.delete(flow)
     this.#ids.release(flow.packetId)
     this.#tell(flow, { reasonCode: 0, error })
   }
