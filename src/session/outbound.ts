@@ -45,8 +45,6 @@ export interface Restored<Tag> {
 export interface SendLimits {
   /** QoS 1 and 2 messages in flight at a time, 1 to 65,535. */
   window: number
-  /** Whether a QoS 2 message counts until PUBCOMP, as MQTT 5 has it [5.0 §4.9], and not just until its PUBREL is sent. */
-  countsReleased: boolean
   maximumQoS: Qos
   retainAvailable: boolean
   /** Bytes of a whole packet. */
@@ -85,8 +83,6 @@ interface Flush {
 
 const DONE: Outcome = { reasonCode: 0 }
 const NEVER = Number.POSITIVE_INFINITY
-// Released messages that do not count are still no more than this.
-const MAX_RELEASED = 1_000
 // Growth of the interval between rounds of the timed retry ends here.
 const MAX_RETRY_ROUND = 6
 // For the timed retry, flushes closer together than this part of its interval are one.
@@ -284,9 +280,7 @@ export class Outbound<Tag> {
 
   /** Whether the window has room for one more. */
   get #hasRoom(): boolean {
-    const { window, countsReleased } = this.#limits as SendLimits
-    if (this.#quota <= 0 || this.#held > 0) return false
-    return countsReleased || this.#flows.size < window + MAX_RELEASED
+    return this.#quota > 0 && this.#held === 0
   }
 
   /** Whether nothing that the broker said concerns messages of this kind. */
@@ -389,7 +383,7 @@ export class Outbound<Tag> {
   #resend(flow: Flow<Tag>): void {
     if (flow.stage === 'released') {
       // PUBREL is never held back [MQTT-3.3.4-8], yet counts: the broker may still count the message.
-      if (this.#countsReleased && flow.owedFirst + flow.owedComp === 0) this.#quota--
+      if (flow.owedFirst + flow.owedComp === 0) this.#quota--
       flow.owedComp++
       this.#sink.send(ack('pubrel', flow.packetId, 0, true))
     } else {
@@ -429,8 +423,8 @@ export class Outbound<Tag> {
     if (flow.held) {
       flow.held = false
       this.#held--
-      if (this.#countsReleased) this.#quota--
-    } else if (!this.#countsReleased && flow.stage === 'published') this.#quota++
+      this.#quota--
+    }
     this.#forgetPayload(flow)
     flow.stage = 'released' // from here a resend is the PUBREL, never the message [MQTT-4.3.3-6]
     flow.owedComp++
@@ -455,10 +449,6 @@ export class Outbound<Tag> {
     else flow.payloads = undefined
   }
 
-  get #countsReleased(): boolean {
-    return this.#limits?.countsReleased ?? true
-  }
-
   isInFlight(packetId: number): boolean {
     return this.#flows.get(packetId) !== undefined
   }
@@ -469,7 +459,7 @@ export class Outbound<Tag> {
     this.#flows.delete(flow)
     const window = this.#limits?.window ?? 0
     if (flow.held) this.#held--
-    else if (this.#quota < window && (this.#countsReleased || flow.stage === 'published')) this.#quota++
+    else if (this.#quota < window) this.#quota++
     if (flow.owedFirst > 0 || flow.owedComp > 0) {
       this.#surplus.set(packetId, { first: flow.owedFirst, comp: flow.owedComp })
     } else {

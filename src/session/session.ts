@@ -235,8 +235,6 @@ export class Session<Tag> {
     const receiveMaximum =
       properties.receiveMaximum ?? (version === 5 && maxInFlight === undefined ? DEFAULT_WINDOW : NEVER)
     this.#outbound.open({
-      // Brokers of 3.x that limit QoS 2 messages count what is not released, mosquitto for one.
-      countsReleased: version === 5 || maxInFlight !== undefined,
       window: Math.min(receiveMaximum, maxInFlight ?? (version === 5 ? receiveMaximum : DEFAULT_WINDOW)),
       maximumQoS: properties.maximumQoS === undefined ? 2 : (properties.maximumQoS as 0 | 1),
       retainAvailable: properties.retainAvailable !== 0,

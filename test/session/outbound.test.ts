@@ -158,7 +158,6 @@ describe('QoS 0 at risk', () => {
 describe('an identifier whose packets were repeated', () => {
   const limits: SendLimits = {
     window: 20,
-    countsReleased: true,
     maximumQoS: 2,
     retainAvailable: true,
     maximumPacketSize: Number.POSITIVE_INFINITY,

@@ -95,13 +95,3 @@ each(VERSIONS, 'a message that no packet can hold: none of them is taken', (vers
   assert.throws(() => d.session.enqueueMany(message, payloads, 'all', 0), UsageError)
   assert.equal(d.session.unsettled, 0)
 })
-
-each(BEFORE_5, 'without a limit of ours, QoS 2 messages count until they are released', (version) => {
-  const d = open(version, 'kept')
-  const payloads = Array.from({ length: 50 }, (_, at) => `${at}`)
-  assert.equal(d.publishMany(2, payloads, 'all').length, 20)
-  is(d.from('PUBREC 1'), 'PUBREL 1', 'q2 21 20')
-  is(d.from('PUBREC 1'), 'PUBREL 1') // once more: it had been released
-  is(d.from('PUBCOMP 1'), 'settle all ok')
-  assert.equal(d.session.inFlight, 20)
-})
