@@ -39,6 +39,8 @@ export class Output {
   #rate = 0
   #counted = 0
   #unwritten = 0
+  /** What is put together will be written at the end of the turn, and messages up to this one are done with it. */
+  #due = 0
   /** Nothing more is printed or acknowledged. */
   #finished = false
   /** Topics whose retained message was removed; their empty message comes back to us. */
@@ -78,7 +80,14 @@ export class Output {
       last = message.sequence
       this.#handle(message)
     }
-    if (last > 0 || this.#finished) this.#write(last)
+    if (this.#finished) this.#write(last)
+    else if (last > 0) this.#writeSoon(last)
+  }
+
+  /** At the end of the turn, so that what came together leaves together. */
+  #writeSoon(last: number): void {
+    if (this.#due === 0) queueMicrotask(() => this.#due > 0 && this.#write(this.#due))
+    this.#due = last
   }
 
   /** A live message shows that the retained ones are over. */
@@ -132,9 +141,11 @@ export class Output {
 
   /** Writes what was put together; with it, all messages up to `last` are done. */
   #write(last: number): void {
+    const upTo = Math.max(last, this.#due)
+    this.#due = 0
     const written = (error?: NodeJS.ErrnoException): void => {
       if (error !== undefined) return this.#stop({ why: 'stdout', error })
-      if (last > 0) this.#client?.acknowledge(last)
+      if (upTo > 0) this.#client?.acknowledge(upTo)
       if (this.#finished) this.#endIfDone()
     }
     const parts = this.#out.take()

@@ -14,12 +14,15 @@ import {
 import {
   type Connack,
   NONE,
+  type PackedAck,
   type Packet,
   type Payloads,
   type PropertiesOf,
+  type Publish,
   type Publishes,
   packetsOf,
   type Subscription,
+  unpackAck,
 } from '../packet/index.js'
 import { DEFAULT_WINDOW, type Effect, type Outcome, type Restored, Session } from '../session/index.js'
 import { dial, faultOf, nameOf, parseUrl, type Target } from '../transport/index.js'
@@ -468,6 +471,7 @@ export class Client {
       // A full inbox must not keep the CONNACK of a new connection waiting.
       while (this.#isCurrent(connection) && (this.#phase.name === 'greeting' || !this.#inbox.isFull)) {
         if (!this.#receiveSome(connection)) break
+        this.#inbox.flush() // while they are young, messages cost the least to forget
       }
     } catch (error) {
       this.#fault(error)
@@ -477,7 +481,7 @@ export class Client {
 
   /** Hands the session what came together, as far as the inbox may have room; false where nothing more has come. */
   #receiveSome(connection: Connection): boolean {
-    const isWatched = this.#options.onPacket !== undefined || this.#stages !== undefined
+    const isWatched = this.#isWatched
     const at = now()
     let room = isWatched || this.#phase.name === 'greeting' ? 1 : TOGETHER
     let packet: Packet | undefined
@@ -492,6 +496,10 @@ export class Client {
       this.#run(this.#session.take(at))
     }
     return packet !== undefined
+  }
+
+  get #isWatched(): boolean {
+    return this.#options.onPacket !== undefined || this.#stages !== undefined
   }
 
   #watch(packet: Packet): void {
@@ -555,21 +563,12 @@ export class Client {
         case 'send':
           this.#send(effect.packet, effect.number)
           break
-        case 'deliver': {
-          const { topic, payload, qos, retain, dup, packetId, properties } = effect.message
-          this.#reconnect.useful()
-          this.#inbox.push({
-            topic,
-            payload: asBuffer(payload),
-            qos,
-            retain,
-            dup,
-            packetId,
-            properties,
-            sequence: effect.sequence,
-          })
+        case 'acknowledge':
+          this.#sendAcks(effect.acks, effect.number)
           break
-        }
+        case 'deliver':
+          this.#deliver(effect.messages, effect.last)
+          break
         case 'send-many':
           this.#sendMany(effect.packets, effect.number)
           break
@@ -631,11 +630,39 @@ export class Client {
   #sendMany(packets: Publishes, number: number): void {
     const phase = this.#phase
     if (phase.name !== 'open') return
-    if (this.#options.onPacket === undefined && this.#stages === undefined) {
-      return phase.connection.sendMany(packets, number)
-    }
+    if (!this.#isWatched) return phase.connection.sendMany(packets, number)
     const first = number - (packets.to - packets.from) + 1
     for (const [at, packet] of packetsOf(packets).entries()) this.#send(packet, first + at)
+  }
+
+  #sendAcks(acks: readonly PackedAck[], number: number): void {
+    const phase = this.#phase
+    if (phase.name !== 'open') return
+    phase.connection.acknowledge(acks, number)
+    if (!this.#isWatched) return
+    for (const packed of acks) {
+      const packet = unpackAck(packed)
+      this.#options.onPacket?.('sent', packet)
+      this.#stages?.sent(packet)
+    }
+  }
+
+  #deliver(messages: readonly Publish[], last: number): void {
+    this.#reconnect.useful()
+    let sequence = last - messages.length
+    for (const { topic, payload, qos, retain, dup, packetId, properties } of messages) {
+      sequence++
+      this.#inbox.push({
+        topic,
+        payload: asBuffer(payload),
+        qos,
+        retain,
+        dup,
+        packetId,
+        properties,
+        sequence,
+      })
+    }
   }
 
   #opened(connack: Connack, resumed: boolean): void {

@@ -4,11 +4,13 @@ import type { Duplex } from 'node:stream'
 import { ClosedError, type MqttError, TransportError } from '../errors.js'
 import {
   Decoder,
+  type PackedAck,
   type Packet,
   type Publishes,
   type Version,
   Writer,
   write,
+  writeAcks,
   writePublishes,
 } from '../packet/index.js'
 import { isTlsError, tlsFault } from '../transport/index.js'
@@ -89,18 +91,24 @@ export class Connection {
   /** Queues a packet; it leaves at the end of the turn, or at once when much has gathered. `mark` is its number. */
   send(packet: Packet, mark: number): void {
     write(this.#writer, packet, this.#version)
-    this.#sent(mark)
+    this.#queued(mark)
   }
 
   /** As `send` of each; `mark` is the number of the last. */
   sendMany(packets: Publishes, mark: number): void {
     for (let at = packets.from; at < packets.to; ) {
       at = writePublishes(this.#writer, packets, at, this.#version, GATHER_BYTES)
-      this.#sent(mark - (packets.to - at))
+      this.#queued(mark - (packets.to - at))
     }
   }
 
-  #sent(mark: number): void {
+  /** As `send`, of many; `mark` is the number of the last. */
+  acknowledge(acks: readonly PackedAck[], mark: number): void {
+    writeAcks(this.#writer, acks, this.#version)
+    this.#queued(mark)
+  }
+
+  #queued(mark: number): void {
     this.#mark = mark
     if (this.#writer.pending >= GATHER_BYTES) this.flush()
     else if (!this.#flushScheduled) {

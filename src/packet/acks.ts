@@ -1,7 +1,7 @@
 // PUBACK, PUBREC, PUBREL and PUBCOMP, which differ in number, flags and legal reason codes alone:
 // MQTT 5.0 §3.4 to §3.7, MQTT 3.1.1 §3.4 to §3.7.
 
-import { isReasonCode, packetRow } from './codes.js'
+import { isReasonCode, PACKETS, type PacketRow, packetRow } from './codes.js'
 import { hasProperties, NONE, propertiesLength, readProperties, writeProperties } from './properties.js'
 import type { Reader } from './reader.js'
 import type { Ack, AckType, Version } from './types.js'
@@ -9,6 +9,41 @@ import type { Writer } from './writer.js'
 
 export function ack<K extends AckType>(type: K, packetId: number, reasonCode = 0, dup = false): Ack<K> {
   return { type, packetId, dup, reasonCode, properties: NONE }
+}
+
+/** In one number: packet type, reason code and packet identifier of an acknowledgement without properties. */
+export type PackedAck = number
+
+const ANSWERS = { puback: 4, pubrec: 5, pubcomp: 7 } as const
+export type Answer = keyof typeof ANSWERS
+
+/** A stream of messages is answered by as many acknowledgements, for which objects would be too much. */
+export function packAck(type: Answer, packetId: number, reasonCode = 0): PackedAck {
+  return (ANSWERS[type] << 24) | (reasonCode << 16) | packetId
+}
+
+export function isPuback(packed: PackedAck): boolean {
+  return packed >> 24 === ANSWERS.puback
+}
+
+export function packetIdOf(packed: PackedAck): number {
+  return packed & 0xffff
+}
+
+export function unpackAck(packed: PackedAck): Ack {
+  const { type } = PACKETS[(packed >> 24) - 1] as PacketRow
+  return ack(type as Answer, packed & 0xffff, (packed >> 16) & 0xff)
+}
+
+/** Appends acknowledgements that were packed. */
+export function writeAcks(out: Writer, acks: readonly PackedAck[], version: Version): void {
+  for (const packed of acks) {
+    if ((packed & 0xff_0000) !== 0) encodeAck(out, unpackAck(packed), version)
+    else {
+      out.begin((packed >> 24) << 4, 2)
+      out.u16(packed)
+    }
+  }
 }
 
 export function decodeAck(type: AckType, flags: number, body: Reader, version: Version): Ack {

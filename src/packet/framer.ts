@@ -9,6 +9,8 @@ import type { Packet, Version } from './types.js'
 import { MAX_REMAINING_LENGTH, varintLength } from './writer.js'
 
 const EMPTY = Buffer.alloc(0)
+/** Room is made for so many times what has arrived of a packet. */
+const GROWTH = 16
 /** Longest fixed header. */
 const HEADER_BYTES = 5
 
@@ -31,6 +33,9 @@ export class Decoder {
   /** Beginning of a packet that runs over chunks, in a buffer of ours that grows with what arrives. */
   #partial: Buffer = EMPTY
   #partialLength = 0
+
+  /** Serves packet after packet. */
+  readonly #body = new Reader(EMPTY, 0, 0, '', 0)
 
   // What `#readHeader` found.
   #row: PacketRow | undefined
@@ -85,13 +90,14 @@ export class Decoder {
   }
 
   /**
-   * Moves `length` bytes from the chunk to the partial packet, which will not need more than `enough`. Doubling what
-   * has truly arrived keeps the copying linear.
+   * Moves `length` bytes from the chunk to the partial packet, which will not need more than `enough`. Growing in large
+   * steps keeps the copying small and an old buffer far smaller than the new one; what of this is not written to yet
+   * takes no memory.
    */
   #collect(length: number, enough: number): void {
     const needed = this.#partialLength + length
     if (needed > this.#partial.length) {
-      const bytes = Buffer.allocUnsafe(Math.max(needed, Math.min(2 * needed, enough)))
+      const bytes = Buffer.allocUnsafe(Math.max(needed, Math.min(GROWTH * needed, enough)))
       this.#partial.copy(bytes, 0, 0, this.#partialLength)
       this.#partial = bytes
     }
@@ -133,7 +139,7 @@ export class Decoder {
   #decode(bytes: Buffer, at: number): Packet {
     const { type, label } = this.#row as PacketRow
     const headerLength = this.#headerLength
-    const body = new Reader(bytes, at + headerLength, at + this.#frameLength, label, headerLength)
+    const body = this.#body.restart(bytes, at + headerLength, at + this.#frameLength, label, headerLength)
     return decodeBody(type, (bytes[at] as number) & 15, body, this.#version)
   }
 

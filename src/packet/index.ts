@@ -1,6 +1,15 @@
 // The door of the packet layer: bytes and values, for MQTT 3.1, 3.1.1 and 5.0.
 
-export { ack } from './acks.js'
+export {
+  type Answer,
+  ack,
+  isPuback,
+  type PackedAck,
+  packAck,
+  packetIdOf,
+  unpackAck,
+  writeAcks,
+} from './acks.js'
 export { encode, packetSize, write } from './codec.js'
 export { isTryLater, packetLabel, reasonName, reasonText } from './codes.js'
 export { connectFlags, protocolName } from './connect.js'

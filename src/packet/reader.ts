@@ -9,9 +9,9 @@ const TEXT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export class Reader {
   /** Offset in the body, for errors and to mark a place. */
   offset: number
-  readonly #bytes: Buffer
-  readonly #packet: string
-  readonly #headerLength: number
+  #bytes: Buffer
+  #packet: string
+  #headerLength: number
   #end: number
 
   /** `bytes` from `start` to `end` is the body of the packet named `packet`; what stands before is its fixed header. */
@@ -21,6 +21,16 @@ export class Reader {
     this.#end = end
     this.#packet = packet
     this.#headerLength = headerLength - start
+  }
+
+  /** As a new one would begin: one serves a stream of packets. */
+  restart(bytes: Buffer, start: number, end: number, packet: string, headerLength: number): this {
+    this.#bytes = bytes
+    this.offset = start
+    this.#end = end
+    this.#packet = packet
+    this.#headerLength = headerLength - start
+    return this
   }
 
   get left(): number {

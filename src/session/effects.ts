@@ -1,7 +1,7 @@
 // What a session asks its driver to do. Plain values, in the order in which they must happen.
 
 import type { MqttError } from '../errors.js'
-import type { Auth, Connack, Packet, Publish, Publishes } from '../packet/index.js'
+import type { Auth, Connack, PackedAck, Packet, Publish, Publishes } from '../packet/index.js'
 
 /** How a publish, subscribe or unsubscribe ended. */
 export interface Outcome {
@@ -21,8 +21,13 @@ export type Effect<Tag> =
   | { type: 'send'; packet: Packet; number: number }
   /** As one `send` each; `number` is that of the last. */
   | { type: 'send-many'; packets: Publishes; number: number }
-  /** Hand the message on; once its bytes are safe, call `written` with this sequence number or a later one. */
-  | { type: 'deliver'; message: Publish; sequence: number }
+  /** As `send`, of acknowledgements in a row; `number` is that of the last one. */
+  | { type: 'acknowledge'; acks: PackedAck[]; number: number }
+  /**
+   * Hand the messages on. They have consecutive sequence numbers, `last` is the last one's; once the bytes of one are
+   * safe, call `written` with its number or a later one.
+   */
+  | { type: 'deliver'; messages: Publish[]; last: number }
   /** `count` stands where the same is true of so many. */
   | { type: 'settle'; tag: Tag; outcome: Outcome; count?: number }
   /** The connection is open. `resumed`: the broker said that it still has the session, which 3.1 cannot say. */

@@ -2,34 +2,33 @@
 // message's bytes are safe [MQTT-4.6.0-2] [MQTT-4.6.0-3].
 
 import { ProtocolError } from '../errors.js'
-import { ack, type Publish, type Version } from '../packet/index.js'
+import { type Answer, isPuback, type Publish, packAck, packetIdOf, type Version } from '../packet/index.js'
 import { InboundAliases } from './aliases.js'
-import { Queue } from './queue.js'
+import { Owed } from './owed.js'
 import type { Sink } from './sink.js'
 
-interface Owed {
-  type: 'puback' | 'pubrec' | 'pubcomp'
-  packetId: number
-  reasonCode: number
-  /** The acknowledgement leaves when everything delivered up to this number is safe. */
-  sequence: number
-}
+// What is known of a packet identifier.
+/** Its exchange is incomplete, on the present connection. */
+const OPEN = 1
+/** At QoS 2: delivered, and not yet released by PUBREL. */
+const UNRELEASED = 2
+/** That was on the present connection. */
+const FRESH = 4
 
 export class Inbound<Tag> {
   readonly #sink: Sink<Tag>
   readonly #version: Version
   readonly #receiveMaximum: number
   readonly #aliasMaximum: number
-  /** QoS 2 identifiers delivered and not yet released by PUBREL, with the connection; part of the session. */
-  readonly #unreleased = new Map<number, number>()
+  /** By packet identifier. UNRELEASED is part of the session. */
+  readonly #states = new Uint8Array(65_536)
   #delivered = 0
   #written = 0
-  #connection = 0
 
   // Of the present connection.
-  #owed = new Queue<Owed>()
-  /** Identifiers of incomplete exchanges, which Receive Maximum limits. */
-  readonly #open = new Set<number>()
+  readonly #owed = new Owed()
+  /** Incomplete exchanges, which Receive Maximum limits. */
+  #open = 0
   #aliases: InboundAliases
 
   /** `receiveMaximum` and `aliasMaximum` are those of our CONNECT. */
@@ -45,28 +44,28 @@ export class Inbound<Tag> {
     const { qos, packetId } = packet
     const topic = this.#aliases.resolve(packet)
     if (qos === 0) return this.#deliver(packet, topic)
-    this.#open.add(packetId)
-    if (this.#open.size > this.#receiveMaximum) {
+    const state = this.#states[packetId] as number
+    if ((state & OPEN) === 0) this.#open++
+    if (this.#open > this.#receiveMaximum) {
       const fault = `more than Receive Maximum ${this.#receiveMaximum} messages unacknowledged`
       throw new ProtocolError({ packet: 'PUBLISH', fault, clause: 'MQTT-3.3.4-9', reasonCode: 0x93 })
     }
     // Until PUBREL the identifier means the message that was delivered, whatever DUP says [MQTT-4.3.3-10].
-    if (qos === 1 || !this.#isRepeated(packet)) this.#deliver(packet, topic)
-    if (qos === 2) this.#unreleased.set(packetId, this.#connection)
-    this.#owe({ type: qos === 1 ? 'puback' : 'pubrec', packetId, reasonCode: 0, sequence: this.#delivered })
+    if (qos === 1 || !this.#isRepeated(packet, state)) this.#deliver(packet, topic)
+    this.#states[packetId] = state | (qos === 1 ? OPEN : OPEN | UNRELEASED | FRESH)
+    this.#owe(qos === 1 ? 'puback' : 'pubrec', packetId, 0, this.#delivered)
   }
 
-  #isRepeated({ packetId, dup }: Publish): boolean {
-    const since = this.#unreleased.get(packetId)
-    if (since === undefined) return false
+  #isRepeated({ dup }: Publish, state: number): boolean {
+    if ((state & UNRELEASED) === 0) return false
     // 3.1 does not tell that the broker lost the session, but on a new connection only a message without DUP is new.
-    return this.#version !== 3 || dup || since === this.#connection
+    return this.#version !== 3 || dup || (state & FRESH) !== 0
   }
 
   #deliver(packet: Publish, topic: string): void {
     this.#delivered++
     const message = topic === packet.topic ? packet : { ...packet, topic }
-    this.#sink.push({ type: 'deliver', message, sequence: this.#delivered })
+    this.#sink.deliver(message, this.#delivered)
   }
 
   /** The bytes of all messages up to `sequence` are safe. */
@@ -75,38 +74,49 @@ export class Inbound<Tag> {
     this.#acknowledge()
   }
 
-  #owe(owed: Owed): void {
-    this.#owed.push(owed)
+  /** The acknowledgement leaves when everything delivered up to number `sequence` is safe. */
+  #owe(type: Answer, packetId: number, reasonCode: number, sequence: number): void {
+    this.#owed.push(packAck(type, packetId, reasonCode), sequence)
     this.#acknowledge()
   }
 
   #acknowledge(): void {
-    for (let owed = this.#owed.peek(); owed !== undefined; owed = this.#owed.peek()) {
-      if (owed.sequence > this.#written) return
-      this.#owed.shift()
-      if (owed.type === 'puback') this.#open.delete(owed.packetId)
-      this.#sink.send(ack(owed.type, owed.packetId, owed.reasonCode))
+    const written = this.#written
+    for (let ack = this.#owed.shift(written); ack !== undefined; ack = this.#owed.shift(written)) {
+      if (isPuback(ack)) this.#close(packetIdOf(ack))
+      this.#sink.acknowledge(ack)
     }
   }
 
+  /** The exchange is complete. */
+  #close(packetId: number): void {
+    const state = this.#states[packetId] as number
+    if ((state & OPEN) === 0) return
+    this.#states[packetId] = state & ~OPEN
+    this.#open--
+  }
+
   pubrel(packetId: number): void {
-    const known = this.#unreleased.delete(packetId)
-    this.#open.delete(packetId)
+    const known = ((this.#states[packetId] as number) & UNRELEASED) !== 0
+    this.#close(packetId)
+    this.#states[packetId] = 0
     const reasonCode = known || this.#version !== 5 ? 0 : 0x92 // [MQTT-4.3.3-11]
     // It needs nothing to be safe, but must not overtake a PUBREC that does.
-    this.#owe({ type: 'pubcomp', packetId, reasonCode, sequence: 0 })
+    this.#owe('pubcomp', packetId, reasonCode, 0)
   }
 
   /** Acknowledgements owed to the old connection are void: the broker sends those messages again. */
   lost(): void {
-    this.#connection++
-    this.#owed = new Queue()
-    this.#open.clear()
+    this.#owed.clear()
+    this.#open = 0
+    for (let packetId = 1; packetId < this.#states.length; packetId++) {
+      this.#states[packetId] = (this.#states[packetId] as number) & UNRELEASED
+    }
     this.#aliases = new InboundAliases(this.#aliasMaximum)
   }
 
   /** The broker no longer knows the session: every identifier means a new message. */
   sessionLost(): void {
-    this.#unreleased.clear()
+    this.#states.fill(0)
   }
 }

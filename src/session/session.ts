@@ -440,7 +440,7 @@ export class Session<Tag> {
     }
     const effects = this.#sink.take()
     for (const { type } of effects) {
-      if (type !== 'send' && type !== 'send-many') continue
+      if (type !== 'send' && type !== 'send-many' && type !== 'acknowledge') continue
       this.#keepAlive.sent(now)
       break
     }

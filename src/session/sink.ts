@@ -1,6 +1,6 @@
 // Collects the effects of one session step, in order.
 
-import type { Packet, Payloads, Publishes } from '../packet/index.js'
+import type { PackedAck, Packet, Payloads, Publish, Publishes } from '../packet/index.js'
 import type { Effect, Outcome } from './effects.js'
 import type { Message } from './outbound.js'
 
@@ -16,6 +16,23 @@ export class Sink<Tag> {
   send(packet: Packet): void {
     this.#sent++
     this.#effects.push({ type: 'send', packet, number: this.#sent })
+  }
+
+  acknowledge(ack: PackedAck): void {
+    this.#sent++
+    const last = this.#effects.at(-1)
+    if (last?.type === 'acknowledge') {
+      last.acks.push(ack)
+      last.number = this.#sent
+    } else this.#effects.push({ type: 'acknowledge', acks: [ack], number: this.#sent })
+  }
+
+  deliver(message: Publish, sequence: number): void {
+    const last = this.#effects.at(-1)
+    if (last?.type === 'deliver') {
+      last.messages.push(message)
+      last.last = sequence
+    } else this.#effects.push({ type: 'deliver', messages: [message], last: sequence })
   }
 
   /** Sends the payloads from number `from` up to `to`, with one packet identifier each, or none at QoS 0. */

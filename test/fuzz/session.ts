@@ -3,7 +3,15 @@
 
 import assert from 'node:assert/strict'
 import { MalformedError, MqttError, ProtocolError, UsageError } from '../../src/errors.js'
-import { Decoder, encode, NONE, type Packet, type Qos, type Version } from '../../src/packet/index.js'
+import {
+  Decoder,
+  encode,
+  NONE,
+  type Packet,
+  type Qos,
+  unpackAck,
+  type Version,
+} from '../../src/packet/index.js'
 import { type Effect, Session } from '../../src/session/index.js'
 import { PACKET_VECTORS } from '../packet/vectors.js'
 import { whole } from '../support/random.js'
@@ -148,13 +156,12 @@ class Life {
   #take(effects: readonly Effect<number>[]): boolean {
     let isOver = false
     for (const effect of effects) {
-      if (effect.type === 'send') {
-        const { packet } = effect
-        const read = new Decoder({ version: this.#version, from: 'client' })
-        read.push(encode(packet, this.#version)) // what is sent is legal
-        assert.equal(read.next()?.type, packet.type)
+      if (effect.type === 'send') this.#checkSent(effect.packet)
+      else if (effect.type === 'acknowledge') {
+        for (const packed of effect.acks) this.#checkSent(unpackAck(packed))
       } else if (effect.type === 'deliver') {
-        assert.equal(effect.sequence, ++this.#delivered)
+        this.#delivered += effect.messages.length
+        assert.equal(effect.last, this.#delivered)
       } else if (effect.type === 'settle' && effect.tag > 0) {
         assert.ok(!this.#settled.has(effect.tag), `message ${effect.tag} settled twice`)
         this.#settled.add(effect.tag)
@@ -166,6 +173,13 @@ class Life {
     assert.ok(this.#session.inFlight <= WINDOW, `${this.#session.inFlight} in flight`)
     if (isOver) this.#lose()
     return isOver
+  }
+
+  /** What is sent is legal. */
+  #checkSent(packet: Packet): void {
+    const read = new Decoder({ version: this.#version, from: 'client' })
+    read.push(encode(packet, this.#version))
+    assert.equal(read.next()?.type, packet.type)
   }
 
   /** Each message has one fate. */

@@ -16,6 +16,7 @@ import {
   type Publishes,
   packetsOf,
   type Qos,
+  unpackAck,
   type Version,
   Writer,
   writePublishes,
@@ -218,8 +219,8 @@ export class Driver {
     for (const effect of effects) {
       lines.push(...this.#render(effect))
       if (effect.type === 'deliver') {
-        this.delivered.push(effect.message)
-        assert.equal(effect.sequence, this.delivered.length)
+        this.delivered.push(...effect.messages)
+        assert.equal(effect.last, this.delivered.length)
       }
       if (effect.type === 'close') {
         this.#connected = false
@@ -233,9 +234,18 @@ export class Driver {
   }
 
   #render(effect: Effect<string>): string[] {
-    if (effect.type === 'send-many') return this.#renderMany(effect.packets)
-    const count = effect.type === 'settle' ? (effect.count ?? 1) : 1
-    return new Array<string>(count).fill(this.#renderOne(effect))
+    switch (effect.type) {
+      case 'acknowledge':
+        return effect.acks.map((packed) => this.#renderSent(unpackAck(packed)))
+      case 'deliver':
+        return effect.messages.map((each) => `deliver ${message(each)}`)
+      case 'send-many':
+        return this.#renderMany(effect.packets)
+      case 'settle':
+        return new Array<string>(effect.count ?? 1).fill(this.#renderOne(effect))
+      default:
+        return [this.#renderOne(effect)]
+    }
   }
 
   /** Each as a packet of its own, which must be what its bytes say that were written together. */
@@ -251,12 +261,10 @@ export class Driver {
     return alone.map((packet) => this.#renderSent(packet))
   }
 
-  #renderOne(effect: Exclude<Effect<string>, { type: 'send-many' }>): string {
+  #renderOne(effect: Exclude<Effect<string>, { type: 'send-many' | 'acknowledge' | 'deliver' }>): string {
     switch (effect.type) {
       case 'send':
         return this.#renderSent(effect.packet)
-      case 'deliver':
-        return `deliver ${message(effect.message)}`
       case 'settle': {
         const { error, reasonCode } = effect.outcome
         const code = reasonCode === 0 ? '' : ` ${hex(reasonCode)}`
