@@ -3,16 +3,17 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { resolve } from 'node:path'
+import { createServer as createTlsServer } from 'node:tls'
 import type { Program } from './cli/flags/table.js'
 
-/** Of each program the last run counts; the ones before are for what is loaded on demand. */
-const RUNS: Readonly<Record<Program, readonly string[]>> = {
-  'mqtt-pub': ['--help', '-t a -m b'],
-  'mqtt-sub': ['-t a -C 1'],
-  'mqtt-rr': ['-t a -e a -m b -V 311'],
-  'mqtt-passwd': ['--version'],
+/** What each program is run for most. */
+const USUAL: Readonly<Record<Program, string>> = {
+  'mqtt-pub': '-t a -m b',
+  'mqtt-sub': '-t a -C 1',
+  'mqtt-rr': '-t a -e a -m b -V 311',
+  'mqtt-passwd': '--quiet -b -c - name password',
 }
 
 /** What follows the CONNECT: CONNACK, SUBACK and a message, which those who did not ask for them never read. */
@@ -34,34 +35,45 @@ process.on('exit', () => {
 launch(process.argv[1], (path, script) => kept.push([path, script]))
 `
 
+/** Of a file that several runs load the last one counts; those before are for what is loaded on demand. */
+function runsOf(program: Program, port: number, tlsPort: number): string[] {
+  const usual = USUAL[program]
+  if (program === 'mqtt-passwd') return ['--help', usual]
+  const over = (at: number): string => `-h 127.0.0.1 -p ${at} ${usual}`
+  return ['--help', `--psk 00 --psk-identity x ${over(tlsPort)}`, over(port)]
+}
+
+/** Listens on a port of its own. */
+async function listening(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
 /** Writes the caches and returns their paths. Throws where a run fails: the programs would too. */
 export async function makeCaches(programs: readonly Program[]): Promise<readonly string[]> {
-  const server = createServer((socket) => {
+  const serve = (socket: Socket): void => {
     let at = 0
     socket.on('error', () => {})
     socket.on('data', () => {
       const answer = ANSWERS[at++]
       if (answer !== undefined) socket.write(answer)
     })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const paths: string[] = []
+  }
+  const server = createServer(serve)
+  const tlsServer = createTlsServer({ pskCallback: () => Buffer.of(0), ciphers: 'PSK' }, serve)
+  const [port, tlsPort] = await Promise.all([server, tlsServer].map(listening))
+  const paths = new Set<string>()
   for (const program of programs) {
-    for (const run of RUNS[program]) {
-      const words = [
-        ...(run.startsWith('-t') ? ['-h', '127.0.0.1', '-p', String(port)] : []),
-        ...run.split(' '),
-      ]
-      const child = spawn(process.execPath, ['-e', RUN, resolve(`dist/${program}.cjs`), ...words], {
-        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      })
-      child.on('message', (path) => paths.push(path as string))
+    for (const run of runsOf(program, port as number, tlsPort as number)) {
+      const words = ['-e', RUN, resolve(`dist/${program}.cjs`), ...run.split(' ')]
+      const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+      child.on('message', (path) => paths.add(path as string))
       const [status] = await once(child, 'close')
       if (status !== 0) throw new Error(`${program} ${run}: exit ${status}`)
     }
   }
   server.close()
-  return paths
+  tlsServer.close()
+  return [...paths]
 }

@@ -1,11 +1,10 @@
-// Starts a program from its one file. V8 takes what it compiled when the file was built from the cache beside it, which
+// Starts a program from its file. V8 takes what it compiled when the file was built from the cache beside it, which
 // halves the time to the first packet; a cache of another Node or another build is left alone. Loaded before anything
 // else, so it imports little.
 
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { readFileSync, writeSync } from 'node:fs'
 import { Script } from 'node:vm'
+import { versionLine } from './cli/version.js'
 
 /** Told of each file that is loaded, in a build that makes the caches. */
 export type Keep = (path: string, script: Script) => void
@@ -15,28 +14,31 @@ export function cachePath(path: string, source: string): string {
   return `${path}.${source.slice(2, source.indexOf('\n'))}.cache`
 }
 
-const WRAPPER = ['(function (exports, require, module, __filename, __dirname) {', '\n})'] as const
-
-/** Loads a CommonJS file of ours and, with it, those that it asks for by a relative path. */
+/** Loads a file of ours, which is a function of CommonJS, and with it those that it asks for by a relative path. */
 export function launch(path: string, keep?: Keep): unknown {
   const loaded = new Map<string, { exports: unknown }>()
-  const fromPackages = createRequire(path)
   const load = (file: string): unknown => {
     const known = loaded.get(file)
     if (known !== undefined) return known.exports
     const module = { exports: {} as unknown }
     loaded.set(file, module)
-    const source = readFileSync(file, 'latin1') // the build leaves only ASCII
+    const source = readFileSync(file, 'utf8') // for which Node has a short cut
     const cachedData = keep === undefined ? cacheOf(file, source) : undefined
-    const script = new Script(WRAPPER.join(source), { filename: file, ...(cachedData && { cachedData }) })
+    const script = new Script(source, { filename: file, ...(cachedData && { cachedData }) })
     keep?.(file, script)
-    const folder = dirname(file)
+    const folder = file.slice(0, file.lastIndexOf('/'))
     const require = (name: string): unknown =>
-      name.startsWith('./') ? load(join(folder, name)) : fromPackages(name)
+      name.startsWith('./') ? load(`${folder}/${name.slice(2)}`) : fromElsewhere(name, file)
     script.runInThisContext()(module.exports, require, module, file, folder)
     return module.exports
   }
   return load(path)
+}
+
+/** Of Node, or of a package that is no file of ours. */
+function fromElsewhere(name: string, file: string): unknown {
+  const builtin = process.getBuiltinModule(name)
+  return builtin ?? process.getBuiltinModule('node:module').createRequire(file)(name)
 }
 
 function cacheOf(file: string, source: string): Buffer | undefined {
@@ -49,5 +51,16 @@ function cacheOf(file: string, source: string): Buffer | undefined {
 
 /** Runs a program that stands beside this file. */
 export function start(program: string): void {
-  launch(join(__dirname, `${program}.cjs`))
+  if (!tellVersion(program, process.argv.slice(2))) launch(`${__dirname}/${program}.cjs`)
+}
+
+/** Answers `--version`, alone, without the program. What cannot be written at once the program writes. */
+function tellVersion(program: string, words: readonly string[]): boolean {
+  if (words.length !== 1 || words[0] !== '--version') return false
+  const line = Buffer.from(versionLine(program))
+  try {
+    return writeSync(1, line) === line.length
+  } catch {
+    return false
+  }
 }

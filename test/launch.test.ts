@@ -1,10 +1,12 @@
 // Starting a program from its file and its code cache.
 
 import assert from 'node:assert/strict'
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { helpText } from '../src/cli/flags/help.js'
+import { FLAGS } from '../src/cli/flags/index.js'
 import { cachePath, launch } from '../src/launch.js'
 import { start, temporaryFolder } from './support/processes.js'
 
@@ -12,36 +14,52 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const DIST = join(ROOT, 'dist')
 const PROGRAMS = ['mqtt-pub', 'mqtt-sub', 'mqtt-rr', 'mqtt-passwd'] as const
 
-/** `--version` of a program in a copy of what was built, in which `change` was at work. */
-async function versionAfter(
-  t: TestContext,
-  change: (dist: string, caches: string[]) => void,
-): Promise<string> {
+interface Built {
+  /** The launcher of mqtt-pub. */
+  bin: string
+  dist: string
+  caches: readonly string[]
+}
+
+/** A copy of what was built, to be changed. */
+function copyOf(t: TestContext): Built {
   const root = temporaryFolder(t)
   cpSync(join(ROOT, 'bin'), join(root, 'bin'), { recursive: true })
   const dist = join(root, 'dist')
   cpSync(DIST, dist, { recursive: true, filter: (path) => !path.endsWith('types') })
-  change(dist, cachesIn(dist))
-  const { status, stdout, stderr } = await start(t, process.execPath, [
-    join(root, 'bin/mqtt-pub'),
-    '--version',
-  ]).ended
+  return { bin: join(root, 'bin/mqtt-pub'), dist, caches: cachesIn(dist) }
+}
+
+async function helpOf(t: TestContext, { bin }: Built): Promise<string> {
+  const { status, stdout, stderr } = await start(t, process.execPath, [bin, '--help']).ended
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
   return stdout.toString()
 }
 
 function cachesIn(dist: string): string[] {
-  return readdirSync(dist)
+  return readdirSync(dist, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.cache'))
     .map((name) => join(dist, name))
 }
 
-test('each program has a cache of this build, and no other', () => {
-  const expected = PROGRAMS.map((program) => {
-    const path = join(DIST, `${program}.cjs`)
-    return cachePath(path, readFileSync(path, 'latin1'))
-  })
-  assert.deepEqual(cachesIn(DIST).toSorted(), expected.toSorted())
+/** Without the mark of the build: `mqtt-pub.cjs`, or `mqtt-pub-help.cjs` of a part. */
+function nameOf(path: string): string {
+  return basename(path).replace(/(-[A-Z0-9]{8})?\.cjs.*$/, '.cjs')
+}
+
+test('what most runs load has a cache of this build, and there is no other', () => {
+  const caches = cachesIn(DIST)
+  for (const cache of caches) {
+    const file = cache.replace(/\.\w+\.cache$/, '')
+    assert.equal(cachePath(file, readFileSync(file, 'latin1')), cache)
+  }
+  const clients = PROGRAMS.slice(0, 3).flatMap((name) => [`${name}-tls.cjs`, `${name}-tls.cjs`])
+  const expected = [
+    'yargs.cjs',
+    ...clients,
+    ...PROGRAMS.flatMap((name) => [`${name}.cjs`, `${name}-help.cjs`]),
+  ]
+  assert.deepEqual(caches.map(nameOf).toSorted(), expected.toSorted())
 })
 
 test('a cache is taken by the Node that made it', async (t) => {
@@ -50,51 +68,102 @@ test('a cache is taken by the Node that made it', async (t) => {
     const { readFileSync } = require('node:fs')
     const { Script } = require('node:vm')
     const [, path, cache] = process.argv
-    const source = '(function (exports, require, module, __filename, __dirname) {' + readFileSync(path, 'latin1') + '\\n})'
-    console.log(new Script(source, { filename: path, cachedData: readFileSync(cache) }).cachedDataRejected)`
-  for (const program of PROGRAMS) {
-    const path = join(DIST, `${program}.cjs`)
-    const cache = cachePath(path, readFileSync(path, 'latin1'))
+    const { cachedDataRejected } = new Script(readFileSync(path, 'latin1'), { filename: path, cachedData: readFileSync(cache) })
+    console.log(cachedDataRejected)`
+  for (const cache of cachesIn(DIST)) {
+    const path = cache.replace(/\.\w+\.cache$/, '')
     const { stdout } = await start(t, process.execPath, ['-e', script, path, cache]).ended
-    assert.equal(stdout.toString(), 'false\n', program)
+    assert.equal(stdout.toString(), 'false\n', cache)
   }
 })
 
+test('a program carries neither the manual nor the flags of others', () => {
+  for (const program of PROGRAMS) {
+    const code = readFileSync(join(DIST, `${program}.cjs`), 'latin1')
+    const paragraphs = FLAGS.map(({ detail }) => detail).filter((detail) => /^[ -~]{40,}$/.test(detail))
+    assert.ok(paragraphs.length > 50)
+    assert.deepEqual(
+      paragraphs.filter((detail) => code.includes(detail)),
+      [],
+      program,
+    )
+  }
+  assert.doesNotMatch(readFileSync(join(DIST, 'mqtt-pub.cjs'), 'latin1'), /Print each message by FORMAT/)
+})
+
+test('--help of a built program is what yargs makes of its flags in Node', async (t) => {
+  for (const program of PROGRAMS) {
+    const { stdout } = await start(t, process.execPath, [join(ROOT, 'bin', program), '--help']).ended
+    assert.equal(stdout.toString(), await helpText(program))
+  }
+})
+
+test('--version, alone, is answered without the program', async (t) => {
+  const { bin, dist } = copyOf(t)
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+  rmSync(join(dist, 'mqtt-pub.cjs'))
+  const { status, stdout, stderr } = await start(t, process.execPath, [bin, '--version']).ended
+  assert.deepEqual(
+    { status, stdout: stdout.toString(), stderr },
+    { status: 0, stdout: `mqtt-pub ${version}\n`, stderr: '' },
+  )
+})
+
+test('--version among other words is answered by the program, with the same line', async (t) => {
+  const bin = join(ROOT, 'bin/mqtt-pub')
+  const alone = await start(t, process.execPath, [bin, '--version']).ended
+  const among = await start(t, process.execPath, [bin, '-d', '--version', '--bogus']).ended
+  assert.deepEqual([among.status, among.stdout.toString()], [0, alone.stdout.toString()])
+  const behind = await start(t, process.execPath, [bin, '--bogus', '--version']).ended
+  assert.equal(behind.status, 1)
+})
+
+test('--version that cannot be written is told, and a closed pipe is no fault', async (t) => {
+  const run = (words: string) =>
+    start(t, 'sh', ['-c', words, process.execPath, join(ROOT, 'bin/mqtt-pub')]).ended
+  if (existsSync('/dev/full')) {
+    const { status, stderr } = await run('"$0" "$1" --version > /dev/full')
+    assert.equal(status, 1)
+    assert.match(stderr, /^cannot write to standard output: .*\n$/)
+  }
+  const { status, stderr } = await run('{ sleep 0.1; "$0" "$1" --version; echo $? >&2; } | true')
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '0\n' })
+})
+
 test('without its cache a program runs as well', async (t) => {
-  const version = await versionAfter(t, (_, caches) => {
-    for (const cache of caches) rmSync(cache)
-  })
-  assert.match(version, /^mqtt-pub \d/)
+  const built = copyOf(t)
+  for (const cache of built.caches) rmSync(cache)
+  assert.match(await helpOf(t, built), /^Usage: mqtt-pub/m)
 })
 
 test('a cache that is damaged is left alone', async (t) => {
-  const version = await versionAfter(t, (_, caches) => {
-    for (const cache of caches) writeFileSync(cache, readFileSync(cache).fill(0x5a, 4, 400))
-  })
-  assert.match(version, /^mqtt-pub \d/)
+  const built = copyOf(t)
+  for (const cache of built.caches) writeFileSync(cache, readFileSync(cache).fill(0x5a, 4, 400))
+  assert.match(await helpOf(t, built), /^Usage: mqtt-pub/m)
 })
 
 test('a file that was changed since does not get the cache of the old one', async (t) => {
-  const version = await versionAfter(t, (dist) => {
-    const path = join(dist, 'mqtt-pub.cjs')
-    // As long as before, but another program.
-    const changed = readFileSync(path, 'latin1')
-      .replace(/^\/\/..../, '//0000')
-      .replace(' --help', ' --HELP')
-    writeFileSync(path, changed, 'latin1')
-  })
-  assert.match(version, /^mqtt-pub \d/)
+  const built = copyOf(t)
+  const path = join(built.dist, 'mqtt-pub.cjs')
+  // As long as before, but another program.
+  const changed = readFileSync(path, 'latin1')
+    .replace(/^\/\/..../, '//0000')
+    .replace('Broker to connect to', 'BROKER to connect to')
+  writeFileSync(path, changed, 'latin1')
+  assert.match(await helpOf(t, built), /BROKER to connect to/)
 })
 
 test('files load each other by relative paths, once', (t) => {
+  const wrapped = (code: string): string =>
+    `//1\n(function (exports, require, module, __filename, __dirname) {${code}})`
   const folder = temporaryFolder(t)
   writeFileSync(
     join(folder, 'one.cjs'),
-    `//1\nexports.two = require('./two.cjs'); exports.again = require('./two.cjs')`,
+    wrapped(`exports.two = require('./two.cjs'); exports.again = require('./two.cjs')`),
   )
   writeFileSync(
     join(folder, 'two.cjs'),
-    `//2\nexports.folder = __dirname; exports.path = require('node:path')`,
+    wrapped(`exports.folder = __dirname; exports.path = require('node:path')`),
   )
   const seen: string[] = []
   const one = launch(join(folder, 'one.cjs'), (path) => seen.push(path)) as Record<string, unknown>

@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['client', 'session', 'packet', 'transport', 'passwd', 'spool', 'errors'],
 }
 /** The library's front, what starts a program, and the build stand outside the layers. */
-const EXEMPT = ['index.ts', 'launch.ts', 'build.ts', 'build-caches.ts']
+const EXEMPT = ['index.ts', 'launch.ts', 'build.ts', 'build-caches.ts', 'build-programs.ts']
 /** Who may take something from node:process, such as its clock. */
 const FROM_PROCESS = 'client/clock.ts'
 /** Layers of values alone: no platform, no clock. */

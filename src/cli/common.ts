@@ -4,12 +4,12 @@ import { Alarm, Client, type ClientOptions, type Note, now } from '../client/ind
 import { TimeoutError, UsageError } from '../errors.js'
 import { type Packet, reasonText, type Version } from '../packet/index.js'
 import { EXIT, palette, Reporter } from './exit.js'
+import { checkPasswordsInFiles, readOptional } from './files.js'
 import { gather, type Origins } from './flags/sources.js'
 import type { Given, Program } from './flags/table.js'
 import type { Io } from './io.js'
-import { checkPasswordsInFiles } from './secret.js'
-import { checkTogether, readOptional } from './settings.js'
-import { VERSION } from './version.js'
+import { checkTogether } from './settings.js'
+import { versionLine } from './version.js'
 
 /**
  * Reads the options, then runs `body`. Everything a program can throw ends here, in one line and a status; `check`
@@ -27,7 +27,7 @@ export async function runProgram(
   let given: Given
   try {
     given = gather(program, argv, io.env, readOptional, origins)
-    if (given.showVersion) return await print(io, `${program} ${VERSION}\n`)
+    if (given.showVersion) return await print(io, versionLine(program))
     if (given.help) return await print(io, await (await import('./flags/help.js')).helpText(program))
     if (given.completion !== undefined) {
       return await print(io, (await import('./flags/complete.js')).completion(program, given.completion))
@@ -38,11 +38,7 @@ export async function runProgram(
     return error instanceof UsageError ? reporter.usage(error) : reporter.error(error)
   }
   // ps shows the arguments to everybody on the machine.
-  const { password, passwordFile, passwordCommand, psk, proxy, wsPath, wsHeaders, properties, passwd } = given
-  const { authenticationData } = properties?.connect ?? {}
-  const words = [password, passwordFile, passwordCommand, psk, proxy, wsPath, wsHeaders, authenticationData]
-  const secrets = [...words, passwd?.batch]
-  if (secrets.some((each) => each !== undefined)) io.hideArguments(program)
+  if (given.holdsSecret) io.hideArguments(program)
   reporter.quiet = given.quiet ?? false
   try {
     checkPasswordsInFiles(origins, reporter)

@@ -1,6 +1,5 @@
 // Errors to one line on stderr and a fixed exit status. The statuses are those of mosquitto 2.1.
 
-import { constants } from 'node:os'
 import {
   ClosedError,
   MalformedError,
@@ -79,9 +78,12 @@ function statusOfTransport({ step, detail }: TransportError): number {
   }
 }
 
+/** The same on every system. */
+const SIGNAL_NUMBERS: Readonly<Record<Signal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
+
 /** What a shell calls the status of a program that the signal ended. */
 export function statusOfSignal(signal: Signal): number {
-  return 128 + constants.signals[signal]
+  return 128 + SIGNAL_NUMBERS[signal]
 }
 
 /** How diagnostics are coloured. */

@@ -7,8 +7,7 @@ import { type CertificateFacts, DEFAULT_PORT, DEFAULT_TLS_PORT } from '../transp
 import type { Reporter } from './exit.js'
 import type { Origins } from './flags/sources.js'
 import type { Given } from './flags/table.js'
-import { connectLimit } from './settings.js'
-import { tlsReason } from './tls.js'
+import { connectLimit, tlsReason } from './settings.js'
 import { packetFacts } from './trace.js'
 
 /** Names of options, not their values. */

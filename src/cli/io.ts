@@ -1,6 +1,7 @@
 // The world as the programs see it: streams, environment, signals. The only file that names `process`.
 
 import type { Readable, Writable } from 'node:stream'
+import { isatty } from 'node:tty'
 import { Alarm, now } from '../client/index.js'
 import { SecretLine } from './secret-line.js'
 
@@ -50,21 +51,34 @@ export interface Io {
   isRunning(pid: number): boolean
 }
 
-export function processIo(): Io {
-  const { stdout, stderr, env } = process
-  let broken: NodeJS.ErrnoException | undefined
-  let leftOut = 0
-  const screen = stderr.isTTY && env.TERM !== 'dumb' ? stderr : undefined
-  let isDrawn = false
-  const wipe = (): void => {
-    if (isDrawn) stderr.write(WIPE)
-    isDrawn = false
-  }
+/** Standard output and error, as far as they were needed: opening them takes a while, and many runs say nothing. */
+const opened: { stdout?: NodeJS.WriteStream; stderr?: NodeJS.WriteStream } = {}
+let broken: NodeJS.ErrnoException | undefined
+
+function stdout(): NodeJS.WriteStream {
   // Each write hears of its own failure; this only keeps the stream from throwing.
-  stdout.on('error', (error) => {
+  opened.stdout ??= process.stdout.on('error', (error) => {
     broken = error
   })
-  stderr.on('error', () => {})
+  return opened.stdout
+}
+
+function stderr(): NodeJS.WriteStream {
+  opened.stderr ??= process.stderr.on('error', () => {})
+  return opened.stderr
+}
+
+export function processIo(): Io {
+  const { env } = process
+  let leftOut = 0
+  const isScreen = isatty(2)
+  const screen = (): NodeJS.WriteStream | undefined =>
+    isScreen && env.TERM !== 'dumb' ? stderr() : undefined
+  let isDrawn = false
+  const wipe = (): void => {
+    if (isDrawn) stderr().write(WIPE)
+    isDrawn = false
+  }
   return {
     env,
     pid: process.pid,
@@ -73,11 +87,15 @@ export function processIo(): Io {
     },
     get terminal() {
       const { stdin } = process
-      return stdin.isTTY ? { askSecret: (prompt: string) => askSecret(stdin, stderr, prompt) } : undefined
+      return stdin.isTTY ? { askSecret: (prompt: string) => askSecret(stdin, stderr(), prompt) } : undefined
     },
-    stderr,
-    screen: stderr.isTTY ? stderr : undefined,
-    colour: wantsColour(env, stderr.isTTY === true),
+    get stderr() {
+      return stderr()
+    },
+    get screen() {
+      return isScreen ? stderr() : undefined
+    },
+    colour: wantsColour(env, isScreen),
     hideArguments(name) {
       process.title = name
     },
@@ -86,23 +104,24 @@ export function processIo(): Io {
     },
     write(bytes, done) {
       if (broken !== undefined) return done(broken)
-      if (stdout.isTTY) wipe()
-      stdout.write(bytes, (error) => done(error ?? undefined))
+      if (stdout().isTTY) wipe()
+      stdout().write(bytes, (error) => done(error ?? undefined))
     },
     complain(line) {
-      if (stderr.writableLength > MAX_STDERR_BYTES) {
+      if (stderr().writableLength > MAX_STDERR_BYTES) {
         leftOut++
         return
       }
       wipe()
-      if (leftOut > 0) stderr.write(`(${leftOut} lines left out)\n`)
+      if (leftOut > 0) stderr().write(`(${leftOut} lines left out)\n`)
       leftOut = 0
-      stderr.write(`${line}\n`)
+      stderr().write(`${line}\n`)
     },
     draw(line) {
       wipe()
-      if (screen === undefined || line === '' || screen.writableLength > 0) return
-      screen.write(line.slice(0, (screen.columns || 80) - 1)) // in a second line it could not be removed
+      const terminal = screen()
+      if (terminal === undefined || line === '' || terminal.writableLength > 0) return
+      terminal.write(line.slice(0, (terminal.columns || 80) - 1)) // in a second line it could not be removed
       isDrawn = true
     },
     onSignal(signals, handler) {
@@ -177,6 +196,10 @@ function after(delayMs: number): Promise<void> {
   return new Promise((resolve) => new Alarm().set(now() + delayMs, resolve))
 }
 
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()))
+}
+
 /** 128 and its number, as a shell tells of a program that the signal ended. */
 const BY_SIGUSR1 = 138
 
@@ -185,13 +208,8 @@ export async function run(main: (argv: readonly string[], io: Io) => Promise<num
   // Node would open its debugger, which is a door for others.
   process.once('SIGUSR1', () => process.exit(BY_SIGUSR1))
   const status = await main(process.argv.slice(2), processIo())
-  const { stdout, stderr } = process
-  const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
-    new Promise((resolve) => (stream.writableLength === 0 ? resolve() : stream.write('', () => resolve())))
+  const left = Object.values(opened).filter((stream) => stream.writable && stream.writableLength > 0)
   // A reader that stands still must not hold up the end: what it has not taken was not acknowledged.
-  await Promise.race([
-    Promise.all([flushed(stderr), stdout.writable && flushed(stdout)]),
-    after(FLUSH_LIMIT_MS),
-  ])
+  if (left.length > 0) await Promise.race([Promise.all(left.map(flushed)), after(FLUSH_LIMIT_MS)])
   process.exit(status) // an open stdin would keep the process alive
 }

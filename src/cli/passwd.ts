@@ -17,13 +17,13 @@ import {
 } from '../passwd/index.js'
 import { print, runProgram, write } from './common.js'
 import { EXIT, type Reporter } from './exit.js'
+import { reason } from './files.js'
 import { type Given, printable } from './flags/table.js'
 import type { Io } from './io.js'
 import { importUsers, passwordFor } from './passwd-input.js'
 import { checkExists, DeleteUser, HashPlain, type Plan, type Rules, SetUsers, shown } from './passwd-plan.js'
 import { hasOptionAsUser, type Task, taskOf } from './passwd-task.js'
 import { withProgress } from './progress.js'
-import { reason } from './settings.js'
 
 /** Shorter work is over before a bar could be read. */
 const WORTH_A_BAR_MS = 2_000

@@ -3,10 +3,10 @@
 import { closeSync, createReadStream, fstatSync, openSync, readFileSync } from 'node:fs'
 import { UsageError } from '../errors.js'
 import { MAX_REMAINING_LENGTH } from '../packet/index.js'
+import { reason } from './files.js'
 import type { Source } from './flags/table.js'
 import type { Io } from './io.js'
 import { checkLength, readAll } from './lines.js'
-import { reason } from './settings.js'
 
 /** The one message to publish; undefined for lines. Throws UsageError. */
 export async function readPayload(source: Source | undefined, io: Io): Promise<Uint8Array | undefined> {

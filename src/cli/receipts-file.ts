@@ -5,8 +5,8 @@ import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { isatty, WriteStream } from 'node:tty'
 import { UsageError } from '../errors.js'
+import { reason } from './files.js'
 import type { Io } from './io.js'
-import { reason } from './settings.js'
 
 export interface ReceiptsFile {
   /** As it stands in errors. */

@@ -1,22 +1,18 @@
 // Passwords and pass phrases from somewhere else than the command line: files, the terminal, and the output of a command.
 
-import { readFileSync, type Stats, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import type { ClientOptions } from '../client/index.js'
 import { UsageError } from '../errors.js'
 import type { Reporter } from './exit.js'
-import type { Origins } from './flags/sources.js'
+import { FOR_OWNER_ALONE, isOpen, reason } from './files.js'
 import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
-import { reason } from './settings.js'
 
 /** Longer input is no password; what MQTT takes is far below. */
 const MAX_CHUNKS = 1_000
 
-/**
- * The password that --password-file names, what --password-command will say at each connect, or the one given
- * otherwise. Throws UsageError.
- */
+/** The password that --password-file names, or what --password-command will say at each connect. Throws UsageError. */
 export async function readPassword(
   given: Given,
   io: Io,
@@ -67,8 +63,6 @@ async function readSecret(
   return secret.toString()
 }
 
-const FOR_OWNER_ALONE = 'can be read by others: chmod 600 it'
-
 /**
  * The first line of what --password-file or the like names, which is not empty; a file that others can read is warned
  * about. Throws UsageError.
@@ -85,20 +79,6 @@ export function readSecretFile(option: string, path: string, reporter: Reporter)
   }
   if (secret.length === 0) throw new UsageError(`${file}: its first line is empty`)
   return secret
-}
-
-/** Warns about options files and profiles that hold a password and that others can read. */
-export function checkPasswordsInFiles(origins: Origins, reporter: Reporter): void {
-  for (const [path, names] of origins) {
-    if (path === 'command line' || !(names.has('-P') || names.has('--pw'))) continue
-    const stats = statSync(path, { throwIfNoEntry: false })
-    if (stats !== undefined && isOpen(stats)) reporter.warn(`'${path}' has a password and ${FOR_OWNER_ALONE}`)
-  }
-}
-
-/** Whether others can get at a file. Of a folder nobody asks. */
-function isOpen(stats: Stats): boolean {
-  return !stats.isDirectory() && (stats.mode & 0o077) !== 0
 }
 
 /** No more than these lines have to be there: whoever writes them may keep the pipe open. */

@@ -1,6 +1,5 @@
 // From what the command line says to what the client needs. The one step that reads files.
 
-import { readFileSync } from 'node:fs'
 import type { ClientOptions } from '../client/index.js'
 import { UsageError } from '../errors.js'
 import type { PropertiesOf } from '../packet/index.js'
@@ -14,8 +13,6 @@ import {
 import type { Reporter } from './exit.js'
 import { type Given, type Program, plainText } from './flags/table.js'
 import type { Io } from './io.js'
-import { readPassword } from './secret.js'
-import { tlsSettings } from './tls.js'
 
 /** Receive Maximum that the reference announces in MQTT 5. */
 const RECEIVE_MAXIMUM = 20
@@ -121,7 +118,10 @@ export async function clientOptions(
     if (properties?.will !== undefined) options.will.properties = properties.will
   }
   if (given.userName !== undefined) options.userName = checkedName(given.userName)
-  const password = await readPassword(given, io, reporter)
+  const isElsewhere = given.passwordFile !== undefined || given.passwordCommand !== undefined
+  const password = isElsewhere
+    ? await (await import('./secret.js')).readPassword(given, io, reporter)
+    : given.password
   if (password !== undefined) {
     if (given.userName === undefined && version !== 5) {
       throw new UsageError('a password (-P, --pw) needs a user name (-u, --username) before MQTT 5')
@@ -204,7 +204,8 @@ async function target(
   io: Io,
   reporter: Reporter,
 ): Promise<Partial<ClientOptions>> {
-  const tls = await tlsSettings(given, io, reporter)
+  // With it come OpenSSL and its certificates, so only those who need it pay.
+  const tls = tlsReason(given) && (await (await import('./tls.js')).tlsSettings(given, io, reporter))
   const { host, port, bind, srv } = given
   const webSocket = webSocketOf(given, version)
   const proxy = proxyOf(given, tls !== undefined, io)
@@ -217,6 +218,27 @@ async function target(
     ...(webSocket && { webSocket }),
     ...(proxy && { proxy }),
   }
+}
+
+/** What turns TLS on; undefined where nothing does. */
+export function tlsReason(given: Given): string | undefined {
+  if (given.noTls) return undefined
+  const reasons = {
+    'URL scheme': given.urlTls,
+    '--cafile': given.cafile,
+    '--capath': given.capath,
+    '--tls-use-os-certs': given.osCerts,
+    '--tls-use-node-certs': given.nodeCerts,
+    '--cert': given.cert,
+    '--psk': given.psk,
+    '--insecure': given.insecure,
+    '--ciphers': given.ciphers,
+    '--tls-version': given.tlsVersion,
+    '--tls-alpn': given.tlsAlpn,
+    '--tls-keylog': given.tlsKeylog,
+    [`port ${DEFAULT_TLS_PORT}`]: given.port === DEFAULT_TLS_PORT || undefined,
+  }
+  return Object.entries(reasons).find(([, value]) => value !== undefined)?.[0]
 }
 
 function webSocketOf({ ws, wsPath, wsHeaders }: Given, version: 3 | 4 | 5): ClientOptions['webSocket'] {
@@ -238,28 +260,4 @@ function proxyOf(given: Given, tls: boolean, { env }: Io): ClientOptions['proxy'
     if (except !== undefined) given.proxyVariable = except
   }
   return proxyFromEnv(env, broker)
-}
-
-/** A text file, or undefined where there is none. Throws UsageError where it cannot be read. */
-export function readOptional(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw new UsageError(`options file '${path}': ${reason(error)}`)
-  }
-}
-
-const REASONS: Record<string, string> = {
-  ENOENT: 'no such file',
-  EACCES: 'permission denied',
-  EISDIR: 'is a folder',
-  ENOTDIR: 'is not in a folder',
-}
-
-/** Why a file could not be read, in a few words. */
-export function reason(error: unknown): string {
-  const { code = '', message } = error as NodeJS.ErrnoException
-  return REASONS[code] ?? message
 }

@@ -8,8 +8,9 @@ export class Stop {
   readonly #alarm = new Alarm()
   #limitAt = Number.POSITIVE_INFINITY
   cause: { why: 'signal'; signal: Signal } | { why: 'timeout' } | undefined
+  #reach: (() => void) | undefined
   readonly reached: Promise<void> = new Promise((resolve) => {
-    this.#controller.signal.addEventListener('abort', () => resolve())
+    this.#reach = resolve
   })
 
   get signal(): AbortSignal {
@@ -19,6 +20,7 @@ export class Stop {
   now(cause: NonNullable<Stop['cause']>): void {
     this.cause ??= cause
     this.#controller.abort()
+    this.#reach?.()
   }
 
   /** The work is done, or has failed: no time limit counts any more. */

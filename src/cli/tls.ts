@@ -2,29 +2,16 @@
 
 import { appendFileSync, readFileSync } from 'node:fs'
 import { UsageError } from '../errors.js'
-import {
-  casOfFolder,
-  DEFAULT_TLS_PORT,
-  isEncryptedKey,
-  type LeaveOut,
-  readCas,
-  systemCas,
-  type TlsSettings,
-} from '../transport/index.js'
+import { type LeaveOut, loadTls, type TlsSettings } from '../transport/index.js'
 import type { Reporter } from './exit.js'
+import { reason } from './files.js'
 import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
-import { readPassphrase } from './secret.js'
-import { reason } from './settings.js'
 
-/** Undefined where TLS is off: any option about it turns it on. Throws UsageError. */
-export async function tlsSettings(
-  given: Given,
-  io: Io,
-  reporter: Reporter,
-): Promise<TlsSettings | undefined> {
+/** For a run with TLS. Throws UsageError. */
+export async function tlsSettings(given: Given, io: Io, reporter: Reporter): Promise<TlsSettings> {
   const { cert, key, insecure, psk, pskIdentity, tlsKeylog } = given
-  if (tlsReason(given) === undefined) return undefined
+  const { isEncryptedKey } = await loadTls()
   const tls: TlsSettings = {}
   if (psk !== undefined && (given.osCerts || given.nodeCerts)) {
     reporter.warn(`--psk is not used: --tls-use-${given.osCerts ? 'os' : 'node'}-certs asks for certificates`)
@@ -38,7 +25,9 @@ export async function tlsSettings(
   if (cert !== undefined && key !== undefined) {
     tls.cert = readPem('--cert', cert)
     tls.key = readPem('--key', key)
-    if (isEncryptedKey(tls.key)) tls.passphrase = await readPassphrase(given, io, reporter)
+    if (isEncryptedKey(tls.key)) {
+      tls.passphrase = await (await import('./secret.js')).readPassphrase(given, io, reporter)
+    }
   }
   if (given.ciphers !== undefined) tls.ciphers = given.ciphers
   if (given.tlsVersion !== undefined) tls.minVersion = given.tlsVersion
@@ -48,30 +37,10 @@ export async function tlsSettings(
   return tls
 }
 
-/** What turns TLS on; undefined where nothing does. */
-export function tlsReason(given: Given): string | undefined {
-  if (given.noTls) return undefined
-  const reasons = {
-    'URL scheme': given.urlTls,
-    '--cafile': given.cafile,
-    '--capath': given.capath,
-    '--tls-use-os-certs': given.osCerts,
-    '--tls-use-node-certs': given.nodeCerts,
-    '--cert': given.cert,
-    '--psk': given.psk,
-    '--insecure': given.insecure,
-    '--ciphers': given.ciphers,
-    '--tls-version': given.tlsVersion,
-    '--tls-alpn': given.tlsAlpn,
-    '--tls-keylog': given.tlsKeylog,
-    [`port ${DEFAULT_TLS_PORT}`]: given.port === DEFAULT_TLS_PORT || undefined,
-  }
-  return Object.entries(reasons).find(([, value]) => value !== undefined)?.[0]
-}
-
 /** Undefined where nothing is said and the operating system has none: the runtime's serve. */
 async function trusted(given: Given, { env }: Io, reporter: Reporter): Promise<string[] | undefined> {
   const { cafile, capath, osCerts, nodeCerts } = given
+  const { casOfFolder, readCas, systemCas } = await loadTls()
   const ca: string[] = []
   if (cafile !== undefined) ca.push(named('--cafile', cafile, () => readCas(cafile)))
   if (capath !== undefined) {

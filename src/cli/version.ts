@@ -2,4 +2,7 @@
 
 import manifest from '../../package.json' with { type: 'json' }
 
-export const VERSION: string = manifest.version
+/** What `--version` prints. */
+export function versionLine(program: string): string {
+  return `${program} ${manifest.version}\n`
+}

@@ -26,7 +26,7 @@ import {
 } from '../packet/index.js'
 import { DEFAULT_WINDOW, type Effect, type Outcome, type Restored, Session } from '../session/index.js'
 import { dial, faultOf, nameOf, parseUrl, type Target } from '../transport/index.js'
-import { Alarm, now } from './clock.js'
+import { Alarm, now, soon } from './clock.js'
 import { type Closing, Connection } from './connection.js'
 import { Deferred } from './deferred.js'
 import { Inbox } from './inbox.js'
@@ -598,7 +598,7 @@ export class Client {
   #runSoon(): void {
     if (this.#isRunPending) return
     this.#isRunPending = true
-    queueMicrotask(this.#endTurn)
+    soon(this.#endTurn)
   }
 
   #runEnqueued(): void {

@@ -15,9 +15,16 @@ export function now(): number {
   if (turn === undefined) {
     const [seconds, nanoseconds] = hrtime()
     turn = seconds * 1_000 + nanoseconds / 1e6
-    queueMicrotask(forget)
+    soon(forget)
   }
   return turn
+}
+
+const RESOLVED = Promise.resolve()
+
+/** Calls `task` when the turn ends. Without what queueMicrotask loads at its first call and makes at each. */
+export function soon(task: () => void): void {
+  RESOLVED.then(task)
 }
 
 /** One timer that can be set, moved and cancelled. */

@@ -14,7 +14,7 @@ import {
   writePublishes,
 } from '../packet/index.js'
 import { isTlsError, tlsFault } from '../transport/index.js'
-import { Alarm, now } from './clock.js'
+import { Alarm, now, soon } from './clock.js'
 import { Outflow } from './outflow.js'
 
 export interface ConnectionEvents {
@@ -113,7 +113,7 @@ export class Connection {
     if (this.#writer.pending >= GATHER_BYTES) this.flush()
     else if (!this.#flushScheduled) {
       this.#flushScheduled = true
-      queueMicrotask(() => this.flush())
+      soon(() => this.flush())
     }
   }
 

@@ -14,16 +14,15 @@ export function ack<K extends AckType>(type: K, packetId: number, reasonCode = 0
 /** In one number: packet type, reason code and packet identifier of an acknowledgement without properties. */
 export type PackedAck = number
 
-const ANSWERS = { puback: 4, pubrec: 5, pubcomp: 7 } as const
-export type Answer = keyof typeof ANSWERS
+const NUMBERS: Readonly<Record<AckType, number>> = { puback: 4, pubrec: 5, pubrel: 6, pubcomp: 7 }
 
 /** A stream of messages is answered by as many acknowledgements, for which objects would be too much. */
-export function packAck(type: Answer, packetId: number, reasonCode = 0): PackedAck {
-  return (ANSWERS[type] << 24) | (reasonCode << 16) | packetId
+export function packAck(type: AckType, packetId: number, reasonCode = 0): PackedAck {
+  return (NUMBERS[type] << 24) | (reasonCode << 16) | packetId
 }
 
 export function isPuback(packed: PackedAck): boolean {
-  return packed >> 24 === ANSWERS.puback
+  return packed >> 24 === NUMBERS.puback
 }
 
 export function packetIdOf(packed: PackedAck): number {
@@ -31,8 +30,11 @@ export function packetIdOf(packed: PackedAck): number {
 }
 
 export function unpackAck(packed: PackedAck): Ack {
-  const { type } = PACKETS[(packed >> 24) - 1] as PacketRow
-  return ack(type as Answer, packed & 0xffff, (packed >> 16) & 0xff)
+  return ack(rowOf(packed).type as AckType, packed & 0xffff, (packed >> 16) & 0xff)
+}
+
+function rowOf(packed: PackedAck): PacketRow {
+  return PACKETS[(packed >> 24) - 1] as PacketRow
 }
 
 /** Appends acknowledgements that were packed. */
@@ -40,7 +42,8 @@ export function writeAcks(out: Writer, acks: readonly PackedAck[], version: Vers
   for (const packed of acks) {
     if ((packed & 0xff_0000) !== 0) encodeAck(out, unpackAck(packed), version)
     else {
-      out.begin((packed >> 24) << 4, 2)
+      const { number, flags } = rowOf(packed)
+      out.begin((number << 4) | flags, 2)
       out.u16(packed)
     }
   }

@@ -1,7 +1,6 @@
 // The door of the packet layer: bytes and values, for MQTT 3.1, 3.1.1 and 5.0.
 
 export {
-  type Answer,
   ack,
   isPuback,
   type PackedAck,

@@ -4,7 +4,8 @@ import { type Fault, MalformedError } from '../errors.js'
 import { knownTopic, rememberTopic } from './topic-cache.js'
 
 // The defaults of TextDecoder repair bad bytes and strip a leading U+FEFF; neither is allowed here.
-const TEXT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const STRICT = { fatal: true, ignoreBOM: true }
+let decoder: InstanceType<typeof TextDecoder> | undefined // it loads slowly, and many runs receive only ASCII
 
 export class Reader {
   /** Offset in the body, for errors and to mark a place. */
@@ -105,7 +106,8 @@ export class Reader {
     if (at === to) return bytes.toString('latin1', from, to)
     let text: string
     try {
-      text = TEXT.decode(bytes.subarray(from, to))
+      decoder ??= new TextDecoder('utf-8', STRICT)
+      text = decoder.decode(bytes.subarray(from, to))
     } catch {
       this.offset = start
       throw this.fail('string is not well-formed UTF-8', 'MQTT-1.5.4-1')

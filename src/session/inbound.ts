@@ -2,7 +2,7 @@
 // message's bytes are safe [MQTT-4.6.0-2] [MQTT-4.6.0-3].
 
 import { ProtocolError } from '../errors.js'
-import { type Answer, isPuback, type Publish, packAck, packetIdOf, type Version } from '../packet/index.js'
+import { type AckType, isPuback, type Publish, packAck, packetIdOf, type Version } from '../packet/index.js'
 import { InboundAliases } from './aliases.js'
 import { Owed } from './owed.js'
 import type { Sink } from './sink.js'
@@ -75,7 +75,7 @@ export class Inbound<Tag> {
   }
 
   /** The acknowledgement leaves when everything delivered up to number `sequence` is safe. */
-  #owe(type: Answer, packetId: number, reasonCode: number, sequence: number): void {
+  #owe(type: AckType, packetId: number, reasonCode: number, sequence: number): void {
     this.#owed.push(packAck(type, packetId, reasonCode), sequence)
     this.#acknowledge()
   }

@@ -10,6 +10,7 @@ import {
   ack,
   type Payloads,
   type Publish,
+  packAck,
   packetSize,
   payloadAt,
   payloadStart,
@@ -428,7 +429,7 @@ export class Outbound<Tag> {
     this.#forgetPayload(flow)
     flow.stage = 'released' // from here a resend is the PUBREL, never the message [MQTT-4.3.3-6]
     flow.owedComp++
-    this.#sink.send(ack('pubrel', packetId))
+    this.#sink.acknowledge(packAck('pubrel', packetId))
     flow.sentAs = this.#sink.sent
     this.#retryRound = 0
   }

@@ -54,7 +54,7 @@ const FINAL_DISCONNECTS = new Set([0x8e, 0x9c, 0x9d])
 const CLIENT_DISCONNECTS = new Set([
   0, 4, 0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99,
 ])
-const TEXT = new TextDecoder('utf-8', { fatal: true })
+let decoder: InstanceType<typeof TextDecoder> | undefined // made when a payload says that it is text
 
 type State = 'idle' | 'greeting' | 'open'
 
@@ -671,7 +671,8 @@ function checkFilter(filter: string): void {
 
 function isUtf8(bytes: Uint8Array): boolean {
   try {
-    TEXT.decode(bytes)
+    decoder ??= new TextDecoder('utf-8', { fatal: true })
+    decoder.decode(bytes)
     return true
   } catch {
     return false

@@ -1,7 +1,7 @@
 // The door of the transport layer. It carries bytes and has never heard of MQTT.
 
 export { type DialTools, dial } from './dial.js'
-export { casOfFolder, isEncryptedKey, type LeaveOut, readCas, systemCas } from './pem.js'
+export type { LeaveOut } from './pem.js'
 export { type ProxySettings, parseProxy } from './proxy.js'
 export { proxyFromEnv, proxyVariables } from './proxy-env.js'
 export type { ResolveSrv, SrvRecord } from './srv.js'
@@ -19,3 +19,6 @@ export {
   type TlsSettings,
   type WebSocketSettings,
 } from './target.js'
+
+/** Those of TLS and PEM files. OpenSSL comes with them, so only runs that need it load them. */
+export const loadTls = (): Promise<typeof import('./tls.js')> => import('./tls.js')

@@ -16,6 +16,8 @@ import { checkCas, isEncryptedKey } from './pem.js'
 import { over, type Step } from './step.js'
 import type { TlsSettings } from './target.js'
 
+export { casOfFolder, isEncryptedKey, readCas, systemCas } from './pem.js'
+
 /** The context for a connection. Throws UsageError for settings that cannot be used. */
 export function prepareTls(settings: TlsSettings): SecureContext {
   const { ca, cert, key, passphrase, psk, alpn, minVersion = 'TLSv1.2' } = settings

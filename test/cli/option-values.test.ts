@@ -226,7 +226,10 @@ test('--psk: hexadecimal digits in pairs; the value is a secret and is not shown
     assert.match(err, /--psk expected/)
     if (value !== '') assert.ok(!err.includes(value), err)
   }
-  assert.deepEqual(given('mqtt-pub', ['--psk', 'aBcD']), { psk: Buffer.from('abcd', 'hex') })
+  assert.deepEqual(given('mqtt-pub', ['--psk', 'aBcD']), {
+    psk: Buffer.from('abcd', 'hex'),
+    holdsSecret: true,
+  })
 })
 
 interface TextRow {

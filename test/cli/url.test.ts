@@ -42,7 +42,7 @@ rows<UrlRow>(
     {
       what: 'user and password',
       url: 'mqtt://u:p@h/t',
-      expect: { host: 'h', port: 1883, userName: 'u', password: 'p', topics: ['t'] },
+      expect: { host: 'h', port: 1883, userName: 'u', password: 'p', holdsSecret: true, topics: ['t'] },
     },
     {
       what: 'user alone',
@@ -52,22 +52,22 @@ rows<UrlRow>(
     {
       what: 'an empty password',
       url: 'mqtt://u:@h/t',
-      expect: { host: 'h', port: 1883, userName: 'u', password: '', topics: ['t'] },
+      expect: { host: 'h', port: 1883, userName: 'u', password: '', holdsSecret: true, topics: ['t'] },
     },
     {
       what: 'a password with a colon',
       url: 'mqtt://u:p:q@h/t',
-      expect: { host: 'h', port: 1883, userName: 'u', password: 'p:q', topics: ['t'] },
+      expect: { host: 'h', port: 1883, userName: 'u', password: 'p:q', holdsSecret: true, topics: ['t'] },
     },
     {
       what: 'Q17: the last @ of the authority',
       url: 'mqtt://u@x:p@y@h/t',
-      expect: { host: 'h', port: 1883, userName: 'u@x', password: 'p@y', topics: ['t'] },
+      expect: { host: 'h', port: 1883, userName: 'u@x', password: 'p@y', holdsSecret: true, topics: ['t'] },
     },
     {
       what: 'Q17: percent-decoding in user and password',
       url: 'mqtt://%C3%A4%3a:%2F%40%25@h/t',
-      expect: { host: 'h', port: 1883, userName: 'ä:', password: '/@%', topics: ['t'] },
+      expect: { host: 'h', port: 1883, userName: 'ä:', password: '/@%', holdsSecret: true, topics: ['t'] },
     },
     { what: 'Q17: IPv6', url: 'mqtt://[::1]/t', expect: { host: '::1', port: 1883, topics: ['t'] } },
     {
@@ -153,17 +153,17 @@ rows<{ what: string; words: readonly string[]; expect: Partial<Given> }>(
     {
       what: 'the URL later',
       words: ['-h', 'x', '-p', '1', '-u', 'x', '-P', 'x', '-t', 'x', '-L', 'mqtt://u:p@h:2/t'],
-      expect: { host: 'h', port: 2, userName: 'u', password: 'p', topics: ['t'] },
+      expect: { host: 'h', port: 2, userName: 'u', password: 'p', holdsSecret: true, topics: ['t'] },
     },
     {
       what: 'the URL earlier',
       words: ['-L', 'mqtt://u:p@h:2/t', '-h', 'x', '-p', '1', '-u', 'y', '-P', 'z', '-t', 'w'],
-      expect: { host: 'x', port: 1, userName: 'y', password: 'z', topics: ['w'] },
+      expect: { host: 'x', port: 1, userName: 'y', password: 'z', holdsSecret: true, topics: ['w'] },
     },
     {
       what: 'user and password stay where the URL has none',
       words: ['-u', 'x', '-P', 'y', '-L', 'mqtt://h/t'],
-      expect: { host: 'h', port: 1883, userName: 'x', password: 'y', topics: ['t'] },
+      expect: { host: 'h', port: 1883, userName: 'x', password: 'y', holdsSecret: true, topics: ['t'] },
     },
     {
       what: 'the URL sets its port, also the default one',

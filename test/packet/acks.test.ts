@@ -16,7 +16,7 @@ import {
 } from '../../src/packet/index.js'
 
 const answer = fc.record({
-  type: fc.constantFrom('puback', 'pubrec', 'pubcomp'),
+  type: fc.constantFrom('puback', 'pubrec', 'pubrel', 'pubcomp'),
   packetId: fc.integer({ min: 1, max: 65_535 }),
   reasonCode: fc.constantFrom(0, 0x92, 0xff),
 })

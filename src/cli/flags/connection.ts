@@ -55,6 +55,7 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
     long: 'url',
     short: 'L',
     value: 'URL',
+    secret: ({ password }) => password !== undefined,
     group: 'connection',
     on: ['mqtt-pub', 'mqtt-rr'],
     brief: 'Broker and topic in one: mqtt://USER:PW@HOST:PORT/TOPIC',
@@ -65,6 +66,7 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
     long: 'url',
     short: 'L',
     value: 'URL',
+    secret: ({ password }) => password !== undefined,
     group: 'connection',
     on: ['mqtt-sub'],
     brief: 'Broker and filter in one: mqtt://USER:PW@HOST:PORT/FILTER',
@@ -98,6 +100,7 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
     long: 'property',
     short: 'D',
     value: 'COMMAND PROPERTY VALUE',
+    secret: ({ properties }) => properties?.connect?.authenticationData !== undefined,
     group: 'connection',
     on: ALL,
     brief: 'An MQTT 5 property of a packet; may be repeated',
@@ -213,6 +216,14 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
     detail:
       'One line for each packet with the fields that a packet dissector shows. Passwords are never shown.',
     takes: on('debug'),
+  },
+  {
+    long: 'explain',
+    group: 'general',
+    on: ALL,
+    brief: 'Tell each stage of connecting, with times, on stderr',
+    detail: 'One line each, see EXPLAIN. Passwords and other secrets are never shown.',
+    takes: on('explain'),
   },
   {
     long: 'quiet',

@@ -19,6 +19,7 @@ export const CREDENTIAL_FLAGS: readonly Flag[] = [
     short: 'P',
     value: 'PASSWORD',
     env: 'MQTT_PASSWORD',
+    secret: true,
     group: 'connection',
     on: ALL,
     brief: 'Password; other users may see it in ps',
@@ -39,6 +40,7 @@ export const CREDENTIAL_FLAGS: readonly Flag[] = [
   {
     long: 'password-command',
     value: 'COMMAND',
+    secret: true,
     group: 'connection',
     on: ALL,
     brief: 'Take the password from what COMMAND prints',

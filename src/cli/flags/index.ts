@@ -6,6 +6,7 @@ import { MESSAGE_FLAGS } from './message.js'
 import { OUTPUT_FLAGS } from './output.js'
 import { PASSWD_FLAGS } from './passwd.js'
 import { RECONNECT_FLAGS } from './reconnect.js'
+import { REPORT_FLAGS } from './report.js'
 import { SPOOL_FLAGS } from './spool.js'
 import type { Flag, Program } from './table.js'
 import { TLS_FLAGS } from './tls.js'
@@ -14,6 +15,7 @@ export const FLAGS: readonly Flag[] = [
   ...PASSWD_FLAGS,
   ...MESSAGE_FLAGS,
   ...OUTPUT_FLAGS,
+  ...REPORT_FLAGS,
   ...CREDENTIAL_FLAGS,
   ...CONNECTION_FLAGS,
   ...RECONNECT_FLAGS,

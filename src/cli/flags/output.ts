@@ -1,7 +1,7 @@
-// Flags about what is printed: messages and, when publishing, what became of them.
+// Flags about how messages are printed.
 
 import { compile } from '../format.js'
-import { decimal, FILE, type Flag, on, TEXT, value, wholeNumber } from './table.js'
+import { decimal, type Flag, on, TEXT, value } from './table.js'
 
 const READERS = ['mqtt-sub', 'mqtt-rr'] as const
 
@@ -81,30 +81,5 @@ export const OUTPUT_FLAGS: readonly Flag[] = [
     brief: 'Print how long the response took',
     detail: 'From the sending of the request to the response, on a line of its own.',
     takes: on('latency'),
-  },
-  {
-    long: 'receipts',
-    value: 'FILE',
-    joined: true,
-    group: 'output',
-    on: ['mqtt-pub'],
-    brief: 'Tell in JSON what became of each message',
-    detail:
-      'A line for each message and a last one with the totals, on standard output, which is otherwise empty. =FILE appends to FILE, which is made for its owner alone; a number, as in --receipts=3 3>>log, is a file descriptor that is open for writing; a file of such a name needs ./ in front. In the environment 1 means standard output. See RECEIPTS.',
-    takes: {
-      type: FILE,
-      set: (given, text) => {
-        given.receipts = /^\d+$/.test(text || '1') ? wholeNumber(text || '1', 1, 0x7fff_ffff) : text
-      },
-    },
-  },
-  {
-    long: 'progress',
-    group: 'output',
-    on: ['mqtt-pub'],
-    brief: 'Show on the terminal how far publishing has come',
-    detail:
-      'A line with the messages read, sent, confirmed and in flight and those confirmed per second, drawn again four times a second and removed at the end. Nothing is shown under --quiet, or where standard error is no terminal.',
-    takes: on('progress'),
   },
 ]

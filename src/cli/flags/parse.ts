@@ -2,7 +2,7 @@
 
 import { Parser } from 'yargs/helpers'
 import { UsageError } from '../../errors.js'
-import { flagsOf } from './index.js'
+import { FLAGS, flagsOf } from './index.js'
 import { packWords, propertyWords } from './property.js'
 import { didYouMean, type Flag, type Given, type Program, printable, spelling } from './table.js'
 
@@ -45,7 +45,8 @@ export function spellings(program: Program): ReadonlyMap<string, Flag> {
 export function lex(program: Program, words: readonly string[]): (Occurrence | UsageError)[] {
   const rows = spellings(program)
   const packed = packProperties(words, rows)
-  const flags = flagsOf(program)
+  // The parser takes its time for each flag that it knows, so it gets to know those that could be meant.
+  const flags = [...new Set(packed.flatMap((each) => option(each, rows).flag ?? []))]
   const withValue = flags.filter(takesNextWord).map(key)
   const { argv } = Parser.detailed([...packed], {
     alias: Object.fromEntries(flags.flatMap(({ long, short }) => (long && short ? [[long, short]] : []))),
@@ -152,6 +153,7 @@ function key({ long, short }: Flag): string {
 export function note(given: Given, { flag, text }: Occurrence): void {
   try {
     flag.takes.set(given, text)
+    if (flag.secret === true || flag.secret?.(given)) given.holdsSecret = true
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     const [first, second] = spelling(flag).split(', ')
@@ -159,17 +161,23 @@ export function note(given: Given, { flag, text }: Occurrence): void {
   }
 }
 
-/** What follows these in the same word is a secret that must not be repeated. */
-const SECRET = /^(--(?:pw|password|password-command|psk|proxy|url|property|ws-header|ws-path)=|-[PLD])./s
-
 /** A word that is no option of this program. */
 export function unknown(typed: string, names: readonly string[]): UsageError {
-  const [, name] = SECRET.exec(typed) ?? []
-  if (name !== undefined) {
+  const [, name] = /^(--[^=]+=|-[^-])./s.exec(typed) ?? []
+  if (name !== undefined && isSecret(name)) {
     return new UsageError(
       `unknown option '${name}...': the value is a word of its own, as in ${name.replace('=', '')} VALUE`,
     )
   }
   const hint = typed.startsWith('-') ? didYouMean(typed, names) : ' (values with spaces need quotes)'
   return new UsageError(`unknown option '${printable(typed)}'${hint}`)
+}
+
+/** Whether `--NAME=` or `-N` begins a word with a secret in it, which must not be repeated. */
+function isSecret(start: string): boolean {
+  const name = start.replace('=', '')
+  if (name === '--password') return true // said of -P everywhere else
+  return FLAGS.some(
+    ({ short, long, value, secret }) => secret && value && (name === `-${short}` || name === `--${long}`),
+  )
 }

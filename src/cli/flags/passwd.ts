@@ -120,6 +120,7 @@ export const PASSWD_FLAGS: readonly Flag[] = [
     ...ON,
     long: 'batch',
     short: 'b',
+    secret: true, // which follows
     group: 'password',
     brief: 'The password is the last word of the command line',
     detail:

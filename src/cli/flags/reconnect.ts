@@ -1,7 +1,7 @@
-// Flags about attempts to connect: how long, how often, how far apart, and what is told of them.
+// Flags about attempts to connect: how long, how often and how far apart.
 
 import { UsageError } from '../../errors.js'
-import { ALL, decimal, type Flag, int, on, printable, value } from './table.js'
+import { ALL, decimal, type Flag, int, printable, value } from './table.js'
 
 const LONGEST_SECONDS = 86_400
 const SECONDS = decimal(0.1, LONGEST_SECONDS)
@@ -56,14 +56,6 @@ export const RECONNECT_FLAGS: readonly Flag[] = [
     detail:
       'The program then exits with the status of the last failure. The count begins anew when a connection was of use: something was acknowledged or received, or it lasted for half a minute. 0 means not to connect again. Without it only -W limits how often.',
     takes: value('maxReconnects', int(0, Number.MAX_SAFE_INTEGER)),
-  },
-  {
-    long: 'explain',
-    group: 'general',
-    on: ALL,
-    brief: 'Tell each stage of connecting, with times, on stderr',
-    detail: 'One line each, see EXPLAIN. Passwords and other secrets are never shown.',
-    takes: on('explain'),
   },
 ]
 

@@ -209,6 +209,7 @@ function packedProperty(name: string, text: string): string {
 /** MQTT_HOST and so on; a repeatable option has one value on each line, a switch is 1 or 0. */
 function fromEnvironment(program: Program, env: Environment): Occurrence[] {
   const found: Occurrence[] = []
+  if (!Object.keys(env).some((name) => name.startsWith('MQTT_'))) return found // as in most runs
   for (const flag of flagsOf(program)) {
     const name = envName(flag)
     const text = name === undefined ? undefined : env[name]

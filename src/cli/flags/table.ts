@@ -134,6 +134,8 @@ export interface Given {
   /** What stands behind the options, where a program takes such words. */
   words?: string[]
   passwd?: GivenPasswd
+  /** A secret is among what was given. */
+  holdsSecret?: true
 }
 
 /** The options of mqtt-passwd alone. */
@@ -205,6 +207,11 @@ export interface Flag {
   joined?: true
   /** Environment variable; default MQTT_ and the long name. Flags without a long name must have it. */
   env?: string | null
+  /**
+   * Its value is a secret, or may hold one, and a function tells whether what was given does. Such a value is never
+   * repeated, nor left where ps shows it.
+   */
+  secret?: true | ((given: Given) => boolean)
   group: keyof typeof GROUPS
   on: readonly Program[]
   /** One line for `--help`. */

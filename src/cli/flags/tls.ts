@@ -154,6 +154,7 @@ export const TLS_FLAGS: readonly Flag[] = [
   {
     long: 'psk',
     value: 'HEX',
+    secret: true,
     group: 'tls',
     on: ALL,
     brief: 'Pre-shared key in hexadecimal; needs --psk-identity',

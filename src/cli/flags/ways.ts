@@ -55,6 +55,7 @@ export const WAY_FLAGS: readonly Flag[] = [
   {
     long: 'ws-path',
     value: 'PATH',
+    secret: true,
     group: 'connection',
     on: ALL,
     brief: 'Path of the WebSocket (default /mqtt)',
@@ -71,6 +72,7 @@ export const WAY_FLAGS: readonly Flag[] = [
   {
     long: 'ws-header',
     value: 'HEADER',
+    secret: true,
     group: 'connection',
     on: ALL,
     brief: "Header of the WebSocket request: 'Name: value'; repeatable",
@@ -81,6 +83,7 @@ export const WAY_FLAGS: readonly Flag[] = [
   {
     long: 'proxy',
     value: 'URL',
+    secret: true,
     group: 'connection',
     on: ALL,
     brief: 'Connect through a proxy: socks5h://USER:PW@HOST:PORT',

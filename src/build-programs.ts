@@ -1,0 +1,154 @@
+// Bundles the programs for src/launch.ts: in the file of each is what every run needs, the rest is in files that are
+// loaded on demand.
+
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { type BuildOptions, build, type Plugin, transform } from 'esbuild'
+import type { Flag, Program } from './cli/flags/table.js'
+
+export type Write = (path: string, text: string) => void
+
+const BUNDLED = {
+  bundle: true,
+  write: false,
+  platform: 'node',
+  target: 'node20',
+  logLevel: 'warning',
+  outdir: 'dist',
+  outExtension: { '.js': '.cjs' },
+} as const satisfies BuildOptions
+
+const COMMON_JS = {
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  minifySyntax: true,
+  minifyWhitespace: true, // names stay, for the stack of a fault of ours
+  supported: { 'dynamic-import': false },
+} as const
+
+/** Packages that few runs need, and where each is taken from. */
+const ON_DEMAND: Readonly<Record<string, string>> = {
+  '@noble/hashes/argon2.js': '@noble/hashes/argon2.js',
+  bcryptjs: 'bcryptjs',
+  chalk: 'chalk',
+  'cli-progress': 'cli-progress',
+  socks: 'socks',
+  ws: 'ws',
+  // For help that is enough: no command line, locales or files to look at, which takes most of its time.
+  yargs: './node_modules/yargs/browser.mjs',
+}
+
+function vendorFile(name: string): string {
+  return `vendor/${name.replace(/^\W+/, '').replace(/\W+/g, '-')}`
+}
+
+const onDemand: Plugin = {
+  name: 'packages on demand',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^[^.]/ }, ({ path, kind }) => {
+      if (kind === 'entry-point' || !Object.hasOwn(ON_DEMAND, path)) return undefined
+      return { path: `./${vendorFile(path)}.cjs`, external: true }
+    })
+    // Browsers would fetch them.
+    onResolve({ filter: /^https:\/\/unpkg\.com\// }, ({ path, kind, resolveDir }) => {
+      return resolve(path.includes('/cliui@') ? 'cliui' : 'yargs-parser/browser', { kind, resolveDir })
+    })
+    // Of yargs/helpers we want the parser alone; what the rest needs of the system is left out when nobody calls it.
+    onResolve({ filter: /platform-shims\/esm\.mjs$/ }, ({ path, resolveDir }) => {
+      return { path: join(resolveDir, path), sideEffects: false }
+    })
+  },
+}
+
+/** The paragraphs of the manual, which no program prints. */
+const DETAIL = /^ {4}detail:\s*(?:'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|[A-Z_]+),$/gm
+
+/** Of the flag tables, what a program needs. */
+function flagsFor(program: Program): Plugin {
+  return {
+    name: 'flags of the program',
+    setup({ onLoad }) {
+      onLoad({ filter: /cli\/flags\/[\w-]+\.ts$/ }, async ({ path }) => {
+        const tables = Object.entries(await import(path)) as [string, readonly Flag[]][]
+        // Every program knows all secrets, so as not to repeat one that was meant for another.
+        const isForOthers = tables.every(([name, flags]) => {
+          return (
+            name.endsWith('_FLAGS') &&
+            !flags.some(({ on, secret, value }) => (secret && value) || on.includes(program))
+          )
+        })
+        const contents = isForOthers
+          ? tables.map(([name]) => `export const ${name} = []`).join('\n')
+          : readFileSync(path, 'utf8').replace(DETAIL, "    detail: '',")
+        return { contents, loader: 'ts' }
+      })
+    },
+  }
+}
+
+/** As src/launch.ts takes it: the mark in the first line, and a function around the rest. */
+function launched(code: string): string {
+  const mark = createHash('sha256').update(code).digest('hex').slice(0, 16)
+  return `//${mark}\n(function (exports, require, module, __filename, __dirname) {${code}})\n`
+}
+
+export async function bundlePrograms(programs: readonly Program[], write: Write): Promise<void> {
+  const plain = { ...BUNDLED, ...COMMON_JS, plugins: [onDemand] }
+  const alone = { launch: 'src/launch.ts', 'passwd-worker': 'src/passwd/worker.ts' }
+  const started = await build({ ...BUNDLED, ...COMMON_JS, entryPoints: alone }) // by Node: with all they need
+  for (const { path, text } of started.outputFiles) write(path, text)
+  const packages = Object.entries(ON_DEMAND).map(([name, entry]) => [vendorFile(name), entry])
+  const vendored = await build({ ...plain, entryPoints: Object.fromEntries(packages) })
+  for (const { path, text } of vendored.outputFiles) write(path, launched(text))
+  for (const program of programs) await bundleProgram(program, write)
+}
+
+/** What esbuild writes behind the code that others import from. */
+const EXPORTS = /^export \{([^}]*)\};$/m
+
+/** `a, b as c` as properties: no export changes later, and esbuild's own getters take their time for each. */
+function plainExports(_: string, names: string): string {
+  const entries = names.split(',').map((each) => each.trim().split(' as '))
+  return `module.exports = { ${entries.map(([name, alias = name]) => `${alias}: ${name}`).join(', ')} }\n`
+}
+
+/** What a part shares with its program is in the program's file, and there alone: classes must exist once. */
+async function bundleProgram(program: Program, write: Write): Promise<void> {
+  const entry = resolve(`src/cli/main-${program.slice(5)}.ts`)
+  const options = {
+    ...BUNDLED,
+    entryPoints: { [program]: entry },
+    format: 'esm',
+    splitting: true,
+    chunkNames: `${program}-[name]-[hash]`,
+    external: ['classic-level'], // it finds its native part beside itself
+  } as const satisfies BuildOptions
+  const { metafile } = await build({ ...options, plugins: [onDemand], metafile: true })
+  const parts = Object.values(metafile.inputs)
+    .flatMap(({ imports }) => imports)
+    .filter(({ kind, external }) => kind === 'dynamic-import' && !external)
+    .map(({ path }) => resolve(path))
+  // esbuild puts together what the same parts need, and every part is to need the whole program.
+  const needingProgram: Plugin = {
+    name: 'parts need the program',
+    setup({ onLoad }) {
+      onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        if (!parts.includes(path)) return undefined
+        return { contents: `import ${JSON.stringify(entry)}\n${readFileSync(path, 'utf8')}`, loader: 'ts' }
+      })
+    },
+  }
+  const { outputFiles } = await build({ ...options, plugins: [onDemand, needingProgram, flagsFor(program)] })
+  // The entry is left with the import of the program and nothing else: the program takes its place.
+  const stub = outputFiles.find(({ path }) => basename(path) === `${program}.cjs`)
+  const [, core] = /^import\s*"\.\/([^"]+)";\s*$/.exec(stub?.text ?? '') ?? []
+  if (core === undefined) throw new Error(`${program}: every run would need more than one file`)
+  for (const { path, text } of outputFiles) {
+    if (path === stub?.path) continue
+    const renamed = text.replaceAll(`"./${core}"`, `"./${program}.cjs"`)
+    const { code } = await transform(renamed.replace(EXPORTS, plainExports), COMMON_JS)
+    write(basename(path) === core ? `dist/${program}.cjs` : path, launched(code))
+  }
+}
