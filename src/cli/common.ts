@@ -144,6 +144,8 @@ function tell(note: Note, given: Given, reporter: Reporter): void {
         `the broker no longer grants ${note.filters.map((filter, at) => `'${filter}': ${reasonText(note.reasonCodes[at] ?? 0x80)}`).join(', ')}`,
       )
     case 'auth':
-      return
+      return reporter.warn(
+        'the broker asks for a further step of authentication (AUTH), and there is none here',
+      )
   }
 }

@@ -8,15 +8,19 @@ import { MAX_REMAINING_LENGTH, type Payloads, payloadAt } from '../packet/index.
 export interface Lines {
   /** Resolves behind the last line, or when stopped. Throws what `onLines` did, or UsageError about the input. */
   readonly ended: Promise<void>
-  /** Reads no further; lines that came together with the last one still follow. */
+  /** No line follows before `resume`, not even of those that came together with the last one. */
   pause(): void
   resume(): void
   /** No line follows. */
   stop(): void
 }
 
-/** Lines that came together, one behind the other in `bytes`: number `at` ends before byte `ends[at]`, where its LF is. */
+/**
+ * Lines that came together, at most 1,000, one behind the other in `bytes`: number `at` ends before byte `ends[at]`, where
+ * its LF is.
+ */
 export type LineBlock = Payloads
+const BLOCK_LINES = 1_000
 
 /**
  * Hands on lines, without their LF, as they come together. split2 works on text, so the bytes travel as latin1, in which
@@ -24,65 +28,100 @@ export type LineBlock = Payloads
  */
 export function readLines(input: Readable, onLines: (lines: LineBlock) => void): Lines {
   let stopped = false
+  let paused = false
+  /** What came before a pause and is due behind it. */
+  let due: LineBlock[] = []
+  let isOver = false
+  let finish = (): void => {}
+  let fail = (_error: Error): void => {}
+  const ended = new Promise<void>((resolve, reject) => {
+    finish = resolve
+    fail = (error) => {
+      stopped = true
+      reject(lineError(error))
+    }
+  })
+  const handOn = (): void => {
+    try {
+      while (due.length > 0 && !paused && !stopped) onLines(due.shift() as LineBlock)
+    } catch (error) {
+      return fail(error as Error)
+    }
+    if (due.length > 0 || paused || stopped) return
+    if (isOver) finish()
+    else input.resume()
+  }
+
+  /** Blocks of the bytes at hand, the last of them in the making. */
   let ends: number[] = []
+  let blocks: number[][] = [ends]
   let end = 0
   const splitter = split2(
     '\n',
     (line: string) => {
+      if (ends.length === BLOCK_LINES) {
+        ends = []
+        blocks.push(ends)
+        end = 0
+      }
       end += line.length
       ends.push(end++)
     },
     { decodeStrings: false },
   )
+  splitter.on('error', (error) => fail(error))
+  const split = (bytes: Buffer): void => {
+    splitter.write(bytes.toString('latin1'))
+    let start = 0
+    for (const block of blocks) {
+      const length = (block.at(-1) as number) + 1
+      due.push({ bytes: bytes.subarray(start, start + length), ends: block })
+      start += length
+    }
+    if (start !== bytes.length) throw new Error('split2 did not split at once')
+    ends = []
+    blocks = [ends]
+    end = 0
+  }
+
   // What stands behind the last LF is held back until more has come: split2 would search it again with every chunk.
   let held: Buffer[] = []
   let length = 0
-  let finish = (): void => {}
-  const ended = new Promise<void>((resolve, reject) => {
-    const fail = (error: Error): void => reject(lineError(error))
-    const handOn = (block: LineBlock): void => {
-      try {
-        if (!stopped) onLines(block)
-      } catch (error) {
-        stopped = true
-        fail(error as Error)
-      }
+  input.on('error', (error) => fail(error))
+  input.on('data', (chunk: Buffer) => {
+    if (stopped) return
+    const whole = chunk.lastIndexOf(10) + 1
+    if (whole > 0) {
+      split(joined([...held, chunk.subarray(0, whole)]))
+      held = []
+      length = 0
     }
-    finish = resolve
-    splitter.on('error', fail)
-    input.on('error', fail)
-    input.on('data', (chunk: Buffer) => {
-      const whole = chunk.lastIndexOf(10) + 1
-      if (whole > 0) {
-        const bytes = joined([...held, chunk.subarray(0, whole)])
-        held = []
-        length = 0
-        splitter.write(bytes.toString('latin1'))
-        if (end !== bytes.length) throw new Error('split2 did not split at once')
-        const block = { bytes, ends }
-        ends = []
-        end = 0
-        handOn(block)
-      }
-      if (whole === chunk.length) return
+    if (whole < chunk.length) {
       held.push(chunk.subarray(whole))
       length += chunk.length - whole
-      if (length > MAX_REMAINING_LENGTH) fail(new Error('maximum buffer reached'))
-    })
-    input.on('end', () => {
-      splitter.end()
-      const bytes = joined(held)
-      if (bytes.length > 0) handOn({ bytes, ends: [bytes.length] })
-      resolve()
-    })
+      if (length > MAX_REMAINING_LENGTH) return fail(new Error('maximum buffer reached'))
+    }
+    handOn()
   })
-  splitter.resume()
+  input.on('end', () => {
+    const bytes = joined(held)
+    if (bytes.length > 0) due.push({ bytes, ends: [bytes.length] })
+    isOver = true
+    handOn()
+  })
   return {
     ended,
-    pause: () => void input.pause(),
-    resume: () => void input.resume(),
+    pause: () => {
+      paused = true
+      input.pause()
+    },
+    resume: () => {
+      paused = false
+      handOn()
+    },
     stop: () => {
       stopped = true
+      due = []
       input.pause()
       finish()
     },

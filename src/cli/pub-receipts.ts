@@ -3,14 +3,15 @@
 import { Alarm, type Client, now, type Settled } from '../client/index.js'
 import { ClosedError, UsageError } from '../errors.js'
 import type { Qos } from '../packet/index.js'
+import type { Outcome } from '../session/index.js'
 import type { Receipts } from './receipts.js'
 import type { Stop } from './stop.js'
 
 /** QoS 0 messages are proved read together, by a ping as long after the first of them or when they are as many. */
 const PROVE_MS = 100
 const PROVE_COUNT = 1_000
-/** With more than this many not proved, no more messages should be taken. */
-const BEHIND_COUNT = 10_000
+/** With more QoS 0 messages than this without a fate, no more should be taken. */
+const BEHIND_COUNT = 5_000
 const DONE = { reasonCode: 0 }
 
 export class RunReceipts {
@@ -38,17 +39,21 @@ export class RunReceipts {
 
   /** Whether the broker, or whoever reads the receipts, does not keep up. */
   get isBehind(): boolean {
-    return this.#receipts.isBehind || this.#left.length > BEHIND_COUNT
+    return this.#receipts.isBehind || this.#wantsProofs
+  }
+
+  get #wantsProofs(): boolean {
+    return this.#qos === 0 && this.#receipts.open > BEHIND_COUNT
   }
 
   /** Calls `listener` once, as soon as both do, or the connection is lost. */
   drain(listener: () => void): void {
-    if (this.#left.length > BEHIND_COUNT) this.#wantsProof.push(() => this.drain(listener))
+    if (this.#wantsProofs) this.#wantsProof.push(() => this.drain(listener))
     else this.#receipts.drain(listener)
   }
 
   #checkDrain(): void {
-    if (this.#left.length <= BEHIND_COUNT) for (const listener of this.#wantsProof.splice(0)) listener()
+    if (!this.#wantsProofs) for (const listener of this.#wantsProof.splice(0)) listener()
   }
 
   /** One more message: what to call with its outcome, which `settled` is told too. */
@@ -57,9 +62,14 @@ export class RunReceipts {
     this.#receipts.given(number, this.#topic, this.#qos)
     return (outcome) => {
       if (this.#qos === 0 && outcome.error === undefined) this.#leave(number)
-      else this.#receipts.settled(number, outcome)
+      else this.#settle(number, outcome)
       settled(outcome)
     }
+  }
+
+  #settle(number: number, outcome: Outcome): void {
+    this.#receipts.settled(number, outcome)
+    this.#checkDrain()
   }
 
   #leave(number: number): void {

@@ -8,7 +8,7 @@ import { Spool, type SpoolMessage } from '../spool/index.js'
 import { missing, prepare, within } from './common.js'
 import { EXIT, type Reporter, statusOf, statusOfSignal } from './exit.js'
 import type { Given } from './flags/table.js'
-import type { Io, Signal } from './io.js'
+import type { Io } from './io.js'
 import { readPayload } from './payload.js'
 import { showProgress } from './progress-line.js'
 import type { Receipts } from './receipts.js'
@@ -38,9 +38,8 @@ export async function publishSpooled(given: Given, reporter: Reporter, io: Io): 
   } finally {
     await spool.close()
   }
-  const { signal } = run
   if (receipts !== undefined) status = await run.closeReceipts(receipts, status)
-  if (signal !== undefined) io.dieBy(signal) // which ends the process
+  run.stop.dieBySignal(status, io)
   return status
 }
 
@@ -133,12 +132,13 @@ class Run {
   readonly #reporter: Reporter
   readonly #io: Io
   readonly #receipts: Receipts | undefined
-  readonly #stop = new Stop()
+  readonly stop = new Stop()
   #isInputOver = false
   /** Messages, not lines, that are not in the spool yet. */
   #untaken = 0
   /** The input is over, and there is no broker: one line that says it all. */
-  #unreachable: ClosedError | undefined
+  #unreachable: MqttError | undefined
+  #expiring: Promise<void> = Promise.resolve()
   #giveUp!: (error: MqttError) => void
   readonly #gaveUp = new Promise<never>((_, reject) => {
     this.#giveUp = reject
@@ -154,17 +154,11 @@ class Run {
     this.#receipts = receipts
   }
 
-  /** The signal that ended the run. */
-  get signal(): Signal | undefined {
-    const { cause } = this.#stop
-    return cause?.why === 'signal' ? cause.signal : undefined
-  }
-
   async run(message: Omit<SpoolMessage, 'payload'> | undefined, payload?: Uint8Array): Promise<number> {
     const { timeoutSeconds } = this.#given
-    if (timeoutSeconds !== undefined) this.#stop.after(1_000 * timeoutSeconds)
+    if (timeoutSeconds !== undefined) this.stop.after(1_000 * timeoutSeconds)
     const options = await this.#options()
-    this.#io.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => this.#stop.now({ why: 'signal', signal }))
+    this.#io.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => this.stop.now({ why: 'signal', signal }))
     const client = await prepare(options, this.#given, this.#reporter)
     const sender = new Sender(this.#spool, client, this.#reporter, this.#receipts)
     this.#sender = sender
@@ -177,14 +171,14 @@ class Run {
       const fed = this.#feed(message, payload).then(() => this.#inputIsOver(client))
       const done = Promise.all([fed, sending])
       const ended = client.ended.then(({ error }) => Promise.reject(error))
-      await Promise.race([done, ended, sender.failed, this.#stop.reached, this.#gaveUp])
+      await Promise.race([done, ended, sender.failed, this.stop.reached, this.#gaveUp])
     } catch (error) {
       failure = error
     }
-    this.#stop.cancel()
+    this.stop.cancel()
     sender.stop()
     await this.#leave(client, options)
-    await Promise.all([sending, this.#spool.stored()])
+    await Promise.all([sending, this.#spool.stored(), this.#expiring])
     hideProgress()
     return this.#conclude(failure)
   }
@@ -215,9 +209,7 @@ class Run {
       unknown,
       untaken: this.#untaken,
     }
-    const { signal } = this
-    const end = signal === undefined ? status : statusOfSignal(signal)
-    return receipts.close(end, counts, this.#stop)
+    return receipts.close(status, counts, this.stop)
   }
 
   async #options(): Promise<ClientOptions> {
@@ -247,7 +239,7 @@ class Run {
 
   async #feed(message: Omit<SpoolMessage, 'payload'> | undefined, payload?: Uint8Array): Promise<void> {
     const wake = (): void => this.#sender?.wake()
-    const { signal } = this.#stop
+    const { signal } = this.stop
     if (message === undefined) return
     if (payload === undefined) return feedLines(this.#spool, message, this.#io.stdin, signal, wake)
     this.#untaken = this.#given.repeat ?? 1
@@ -269,10 +261,10 @@ class Run {
     } else if (note.type === 'connect-failed' || note.type === 'reconnect-failed') {
       // Lines wait until there is room again; a single message does not wait for a broker.
       if (this.#isInputOver || (this.#untaken > 0 && this.#spool.isFull)) {
-        this.#unreachable = new ClosedError(`${note.error.message}; ${this.#waiting}`, { cause: note.error })
-        return this.#giveUp(this.#unreachable)
+        this.#unreachable = note.error
+        return this.#giveUp(note.error)
       }
-      this.#spool.expire().catch(() => {}) // the sender finds out the same
+      this.#expiring = this.#spool.expire().catch(() => {}) // the sender finds out the same
       // Not at the first: short input is over by then, and a second line would say the same.
       if (++this.#failedAttempts === 2) {
         this.#reporter.note(`${note.error.message}; messages are kept in the spool meanwhile`)
@@ -294,19 +286,21 @@ class Run {
 
   /** The truth about every message, and the status that goes with it. */
   #conclude(failure: unknown): number {
-    const { cause: stopped } = this.#stop
+    const { cause: stopped } = this.stop
     const { messages, unknown, dropped, folder } = this.#spool
     const { refused, error } = this.#sender as Sender
     const expired = this.#spool.expired + (this.#sender as Sender).expired
     const reporter = this.#reporter
     let status: number = EXIT.ok
+    const unreachable = failure === this.#unreachable ? this.#unreachable : undefined
+    const isTold = unreachable !== undefined && messages > unknown
     if (stopped?.why === 'timeout') {
       reporter.note(`timed out after ${this.#given.timeoutSeconds} s (-W)`)
       status = EXIT.timedOut
     } else if (stopped === undefined && failure !== undefined) {
-      status = reporter.error(failure)
+      const text = `${unreachable?.message}${isTold ? `; ${this.#waiting}` : ''}`
+      status = reporter.error(unreachable === undefined ? failure : new ClosedError(text))
     }
-    const isTold = failure !== undefined && failure === this.#unreachable
     this.#noteIf(messages > unknown && !isTold, this.#waiting)
     this.#noteIf(this.#untaken > 0, `${this.#untaken} message(s) not taken: they are not in the spool`)
     this.#noteIf(refused > 0, `${refused} message(s) refused, and no longer in the spool`)
@@ -321,7 +315,7 @@ class Run {
     )
     if (messages + refused + dropped + expired + this.#untaken > 0)
       status ||= (error && statusOf(error)) ?? EXIT.lost
-    return status
+    return stopped?.why === 'signal' ? statusOfSignal(stopped.signal) : status
   }
 
   #noteIf(condition: boolean, text: string): void {

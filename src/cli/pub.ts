@@ -252,10 +252,9 @@ const DOUBTS: Readonly<Record<Closing, string | undefined>> = {
 /** Ends the run, and the program where a signal did, when receipts tell the same. */
 async function leave(conclusion: Conclusion): Promise<number> {
   const { tally, stop, io, failure } = conclusion
-  const { cause: stopped } = stop
   let status = conclude(conclusion)
   if (tally.receipts !== undefined) status = await tally.receipts.close(status, failure, stop)
-  if (stopped?.why === 'signal') io.dieBy(stopped.signal) // which ends the process
+  stop.dieBySignal(status, io)
   return status
 }
 

@@ -4,7 +4,7 @@ import { Alarm, now } from '../client/index.js'
 import { ClosedError, RefusedError, UsageError } from '../errors.js'
 import { type Qos, reasonName } from '../packet/index.js'
 import type { Outcome } from '../session/index.js'
-import { EXIT, type Reporter } from './exit.js'
+import { EXIT, type Reporter, statusOfSignal } from './exit.js'
 import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
 import { openReceipts, type ReceiptsFile } from './receipts-file.js'
@@ -61,6 +61,11 @@ export class Receipts {
   answered(number: number): void {
     const entry = this.#open.get(number)
     if (entry !== undefined) entry.ms ??= Math.round((now() - entry.givenAt) * 1_000) / 1_000
+  }
+
+  /** Messages whose fate is open. */
+  get open(): number {
+    return this.#open.size
   }
 
   /** What `outcome` says is final. */
@@ -150,7 +155,7 @@ export class Receipts {
 
   /**
    * Writes the totals and waits until all is written: for as long as the reader likes, unless the run is, or is then,
-   * ended from outside. Returns the exit status.
+   * ended from outside. Returns the exit status; that of a signal which ended the waiting.
    */
   async close(status: number, totals: object, stop: Stop): Promise<number> {
     stop.resume()
@@ -163,7 +168,10 @@ export class Receipts {
       )
       await Promise.race([flushed, limit])
     }
-    if (!this.#isFlushed) this.#fail(new Error('nobody takes them'))
+    if (!this.#isFlushed) {
+      this.#fail(new Error('nobody takes them'))
+      if (stop.cause?.why === 'signal') return statusOfSignal(stop.cause.signal)
+    }
     return this.#hasFailed ? end || EXIT.failure : end
   }
 }

@@ -51,7 +51,11 @@ async function readSecret(
   reporter: Reporter,
 ): Promise<string> {
   if (path !== '-') return readSecretFile(option, path, reporter).toString()
-  if (io.terminal !== undefined) return io.terminal.askSecret(prompt)
+  if (io.terminal !== undefined) {
+    const typed = await io.terminal.askSecret(prompt)
+    if (typed === '') throw new UsageError(`${option} -: nothing was typed`)
+    return typed
+  }
   const { source, passwordFile } = given
   const taken =
     source?.kind === 'lines' || source?.kind === 'stdin' || (source?.kind === 'file' && source.path === '-')
@@ -98,10 +102,25 @@ export function firstLine(bytes: Buffer): Buffer {
   return end === -1 ? bytes : bytes.subarray(0, end)
 }
 
+/** What a command prints, which has to come before `signal`. */
+function ask(command: string, signal: AbortSignal, quiet: boolean): Promise<string> {
+  return new Promise((resolve, reject) => {
+    // At once, or whoever waits for us would be told by the signal alone, which does not know for what.
+    signal.addEventListener('abort', () => {
+      const reason = signal.reason as Error
+      reject(reason.name === 'AbortError' ? reason : commandFault(`gave ${reason.message}`))
+    })
+    firstLineOf(command, signal, quiet).then(resolve, reject)
+  })
+}
+
+function commandFault(what: string): UsageError {
+  return new UsageError(`--password-command ${what}`)
+}
+
 /** Runs a command in the shell and takes the first line of its output. Errors never show what it printed. */
-async function ask(command: string, signal: AbortSignal, quiet: boolean): Promise<string> {
+async function firstLineOf(command: string, signal: AbortSignal, quiet: boolean): Promise<string> {
   const { spawn } = await import('node:child_process')
-  const fail = (what: string): UsageError => new UsageError(`--password-command ${what}`)
   return new Promise((resolve, reject) => {
     // Standard input may be the source of messages. What the command complains about goes where our complaints go.
     const child = spawn('/bin/sh', ['-c', command], {
@@ -117,13 +136,13 @@ async function ask(command: string, signal: AbortSignal, quiet: boolean): Promis
     child.stdout.on('data', (chunk: Buffer) => {
       if (chunks.push(chunk) > MAX_CHUNKS) stop()
     })
-    child.on('error', ({ message }) => reject(fail(`could not be run: ${message}`)))
+    child.on('error', ({ message }) => reject(commandFault(`could not be run: ${message}`)))
     child.on('close', (code, killedBy) => {
       signal.removeEventListener('abort', stop)
       const password = firstLine(Buffer.concat(chunks)).toString()
       if (code !== 0)
-        return reject(fail(code === null ? `was ended by ${killedBy}` : `failed with status ${code}`))
-      if (password === '') return reject(fail('printed no password'))
+        return reject(commandFault(code === null ? `was ended by ${killedBy}` : `failed with status ${code}`))
+      if (password === '') return reject(commandFault('printed no password'))
       resolve(password)
     })
   })

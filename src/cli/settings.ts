@@ -209,6 +209,7 @@ async function target(
   const { host, port, bind, srv } = given
   const webSocket = webSocketOf(given, version)
   const proxy = proxyOf(given, tls !== undefined, io)
+  if (port === 0) warnOfSocket(given, proxy !== undefined, reporter)
   return {
     ...(tls && { tls }),
     ...(host !== undefined && (port === 0 ? { path: host } : { host })),
@@ -239,6 +240,12 @@ export function tlsReason(given: Given): string | undefined {
     [`port ${DEFAULT_TLS_PORT}`]: given.port === DEFAULT_TLS_PORT || undefined,
   }
   return Object.entries(reasons).find(([, value]) => value !== undefined)?.[0]
+}
+
+/** With a socket some ways to the broker have no meaning. */
+function warnOfSocket({ host, srv }: Given, hasProxy: boolean, reporter: Reporter): void {
+  if (hasProxy) reporter.warn(`the socket '${host}' is not used: --proxy asks for the proxy instead`)
+  else if (srv) reporter.warn(`-S is not used: nothing is looked up for the socket '${host}'`)
 }
 
 function webSocketOf({ ws, wsPath, wsHeaders }: Given, version: 3 | 4 | 5): ClientOptions['webSocket'] {

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import { Alarm, now } from '../client/index.js'
 import type { Spool, SpoolMessage } from '../spool/index.js'
 import type { Given } from './flags/table.js'
-import { eachLine, readLines } from './lines.js'
+import { eachLine, type LineBlock, readLines } from './lines.js'
 
 /** Stores the message as often as --repeat says. */
 export async function feedMessage(
@@ -32,23 +32,20 @@ export async function feedLines(
   stopped: AbortSignal,
   stored: () => void,
 ): Promise<void> {
-  const batch: Uint8Array[] = []
   let storing: Promise<void> = Promise.resolve()
   let failed = (_error: unknown): void => {}
   const failure = new Promise<never>((_, reject) => {
     failed = reject
   })
-  const store = async (): Promise<void> => {
-    lines.pause()
-    await spool.append(batch.splice(0).map((payload) => ({ ...message, payload })))
+  const store = async (block: LineBlock): Promise<void> => {
+    await spool.append(eachLine(block).map((payload) => ({ ...message, payload })))
     stored()
     await spool.room()
     lines.resume()
   }
   const lines = readLines(input, (block) => {
-    for (const line of eachLine(block)) batch.push(line)
-    if (batch.length > block.ends.length) return
-    storing = Promise.resolve().then(store) // when the turn is over, and all of them are here
+    lines.pause() // no more than one write takes: what waits for its turn meanwhile costs memory
+    storing = store(block)
     storing.catch(failed)
   })
   stopped.addEventListener('abort', () => lines.stop())

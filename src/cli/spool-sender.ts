@@ -9,6 +9,8 @@ import type { Receipts } from './receipts.js'
 
 /** QoS 0 messages that left are proved read in groups of about this many. */
 const PROVE_COUNT = 1_000
+/** With more than this many on their way or not proved, no more are taken. */
+const BEHIND_COUNT = 2_000
 
 export class Sender {
   /** The first refusal of a message, or what keeps all of them from being sent. */
@@ -23,7 +25,8 @@ export class Sender {
   readonly #client: Client
   readonly #reporter: Reporter
   readonly #receipts: Receipts | undefined
-  /** QoS 0 messages that left on the present connection. */
+  /** QoS 0 messages that are with the client, and those that left on the present connection. */
+  #leaving = 0
   #left: number[] = []
   #isProving = false
   /** To be sent once more. */
@@ -93,6 +96,11 @@ export class Sender {
           await this.#nextChange()
           continue
         }
+        if (this.#leaving + this.#left.length > BEHIND_COUNT) {
+          this.#prove()
+          await this.#nextChange()
+          continue
+        }
         if (!this.#client.writable) await new Promise<void>((resolve) => this.#client.drain(resolve))
         if (this.#isStopped) return
         this.#changed = false
@@ -133,10 +141,12 @@ export class Sender {
     }
     const retain = message.retain && this.#mayRetain()
     const options = { qos, retain, properties, ...(qos > 0 && { packetId: packetIdOf(sequence) }) }
+    if (qos === 0) this.#leaving++
     try {
       this.#client.enqueue(topic, payload, options, this.#settled(sequence, qos))
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
+      if (qos === 0) this.#leaving--
       this.#refuse(sequence, error) // no broker could take it
     }
   }
@@ -174,6 +184,7 @@ export class Sender {
 
   #settled(sequence: number, qos: number): Settled {
     return ({ error, reasonCode }) => {
+      if (qos === 0) this.#leaving--
       if (error === undefined) {
         if (qos > 0) return this.#confirm(sequence, reasonCode)
         this.#receipts?.answered(sequence + 1)

@@ -1,7 +1,8 @@
 // What ends a run before its work is done: a signal, or the time limit.
 
 import { Alarm, now } from '../client/index.js'
-import type { Signal } from './io.js'
+import { statusOfSignal } from './exit.js'
+import type { Io, Signal } from './io.js'
 
 export class Stop {
   readonly #controller = new AbortController()
@@ -21,6 +22,12 @@ export class Stop {
     this.cause ??= cause
     this.#controller.abort()
     this.#reach?.()
+  }
+
+  /** Ends the process as the signal would have done, where the exit status is to be that of a signal. */
+  dieBySignal(status: number, io: Io): void {
+    const { cause } = this
+    if (cause?.why === 'signal' && status === statusOfSignal(cause.signal)) io.dieBy(cause.signal)
   }
 
   /** The work is done, or has failed: no time limit counts any more. */

@@ -23,8 +23,8 @@ export async function tlsSettings(given: Given, io: Io, reporter: Reporter): Pro
     if (ca !== undefined) tls.ca = ca
   }
   if (cert !== undefined && key !== undefined) {
-    tls.cert = readPem('--cert', cert)
-    tls.key = readPem('--key', key)
+    tls.cert = readPem('--cert', cert, CERTIFICATE)
+    tls.key = readPem('--key', key, PRIVATE_KEY)
     if (isEncryptedKey(tls.key)) {
       tls.passphrase = await (await import('./secret.js')).readPassphrase(given, io, reporter)
     }
@@ -49,13 +49,17 @@ async function trusted(given: Given, { env }: Io, reporter: Reporter): Promise<s
   if (nodeCerts) ca.push((await import('node:tls')).rootCertificates.join('\n'))
   if (ca.length > 0 && !osCerts) return ca
   const places = { certFile: env.SSL_CERT_FILE, certDir: env.SSL_CERT_DIR }
-  const system = systemCas(places, leftOut('SSL_CERT_DIR', reporter))
+  const system = systemCas(places, leftOut('SSL_CERT_DIR', reporter), undefined, reason)
   return system === undefined && ca.length === 0 ? undefined : [...ca, ...(system ?? [])]
 }
 
-function readPem(option: string, path: string): string {
+const CERTIFICATE = { name: 'certificate', begin: /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/ }
+const PRIVATE_KEY = { name: 'private key', begin: /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----/ }
+
+function readPem(option: string, path: string, what: typeof CERTIFICATE): string {
   const text = named(option, path, () => readFileSync(path, 'latin1'))
   if (!text.includes('-----BEGIN ')) throw new UsageError(`${option} '${path}': holds nothing in PEM format`)
+  if (!what.begin.test(text)) throw new UsageError(`${option} '${path}': holds no ${what.name}`)
   return text
 }
 

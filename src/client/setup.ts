@@ -71,9 +71,10 @@ export async function freshPassword(
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(signal.reason as Error)
   })
-  signal.addEventListener('abort', onAbort)
   try {
-    return bytesOf(await Promise.race([password(signal), aborted]))
+    const asked = password(signal) // before we listen: it knows best what did not come in time
+    signal.addEventListener('abort', onAbort)
+    return bytesOf(await Promise.race([asked, aborted]))
   } catch (error) {
     throw new TransportError('credentials', `no password: ${(error as Error).message}`, { cause: error })
   } finally {

@@ -61,6 +61,12 @@ const APPEND_COUNT = 1_000
 /** At most this much is taken at a time: what may have been sent is known as closely as that. */
 const TAKE_COUNT = 256
 const TAKE_BYTES = 1_048_576
+/**
+ * How a batch is written. The store copies an own property of these into every operation, which costs 250 bytes each and
+ * half the speed of storing short lines; from a prototype it only reads them.
+ */
+const SYNCED: { sync?: boolean } = Object.create({ sync: true })
+const UNSYNCED: { sync?: boolean } = {}
 
 export class Spool {
   readonly folder: string
@@ -431,7 +437,7 @@ export class Spool {
       const text = JSON.stringify(this.#meta)
       operations.push({ type: 'put', key: META_KEY, value: Buffer.from(text) })
       try {
-        await this.#store.batch(operations, { sync })
+        await this.#store.batch(operations, sync ? SYNCED : UNSYNCED)
         this.#written = text
         this.#stored = next
         for (const { resolve } of waiting) resolve()

@@ -16,6 +16,8 @@ const BUNDLES = [
 
 /** Told of each file of a folder that is of no use, and why. */
 export type LeaveOut = (path: string, error: unknown) => void
+/** An error in words for the user. */
+export type Explain = (error: unknown) => string
 
 /**
  * PEM certificates for `TlsSettings.ca`: of `certFile` and the folders `certDir` (the values of SSL_CERT_FILE and
@@ -26,7 +28,15 @@ export function systemCas(
   { certFile = '', certDir = '' }: { certFile?: string | undefined; certDir?: string | undefined } = {},
   leaveOut: LeaveOut = () => {},
   bundles: readonly string[] = BUNDLES,
+  explain: Explain = (error) => (error as Error).message,
 ): string[] | undefined {
+  const attempt = <T>(name: string, path: string, work: () => T): T => {
+    try {
+      return work()
+    } catch (error) {
+      throw new UsageError(`${name} '${path}': ${explain(error)}`, 'USAGE', { cause: error })
+    }
+  }
   if (certFile !== '' || certDir !== '') {
     const file = certFile === '' ? [] : [attempt('SSL_CERT_FILE', certFile, () => readCas(certFile))]
     const folders = certDir.split(delimiter).filter(Boolean)
@@ -90,14 +100,6 @@ function checkCertificate(pem: string, index: number): void {
     new X509Certificate(pem)
   } catch (error) {
     throw new Error(`holds a certificate that cannot be read, number ${index + 1}`, { cause: error })
-  }
-}
-
-function attempt<T>(name: string, path: string, work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    throw new UsageError(`${name} '${path}': ${(error as Error).message}`, 'USAGE', { cause: error })
   }
 }
 

@@ -71,7 +71,7 @@ rows<{ args: readonly string[]; names: readonly string[] }>(
   [
     { args: ['--retry-connect=abc'], names: ['--retry-connect', "'abc'"] },
     { args: ['--retry-connect=0'], names: ['--retry-connect', "'0'"] },
-    { args: ['--retry-connect='], names: ['unknown option', "'--retry-connect='"] },
+    { args: ['--retry-connect='], names: ['--retry-connect= needs a value: SECONDS'] },
     { args: ['--retry-connect', '5'], names: ['unknown option', "'5'"] },
     { args: ['--explain=1'], names: ['unknown option', "'--explain=1'"] },
     { args: ['--connect-timeout', '0'], names: ['--connect-timeout', "'0'"] },
@@ -252,7 +252,12 @@ describe('--password-command', { concurrency: 4 }, () => {
     ['no output', 'true', /printed no password/],
     ['an empty first line', `echo; echo ${SECRET}`, /printed no password/],
     ['a command that does not exist', '/nonexistent/command', /failed with status 127/],
-    ['a command that takes too long', 'exec sleep 60', /no answer within 0\.5 s/, 0.5],
+    [
+      'a command that takes too long',
+      'exec sleep 60',
+      /--password-command gave no answer within 0\.5 s$/m,
+      0.5,
+    ],
   ] as readonly [string, string, RegExp, number?][]) {
     test(`${what}: exit 1 without its output, and nothing is dialled`, async (t) => {
       const server = await broker(t)

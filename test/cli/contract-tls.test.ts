@@ -178,6 +178,14 @@ rows(
       args: ['--cafile', '@ca.cert', '--cert', '@client.cert', '--key', '@strangerClient.key'],
       says: ['key'],
     },
+    {
+      args: ['--cafile', '@ca.cert', '--cert', '@client.cert', '--key', '@ca.cert'],
+      says: ["--key '", 'holds no private key'],
+    },
+    {
+      args: ['--cafile', '@ca.cert', '--cert', '@client.key', '--key', '@client.key'],
+      says: ["--cert '", 'holds no certificate'],
+    },
     { args: ['--cafile', '@ca.cert', '--ciphers', 'none-such'], says: ['none-such'] },
     { args: ['--ciphers', 'none-such', '--tls-version', 'tlsv1.3'], says: ['none-such'] },
   ] as readonly { args: Args; says: readonly string[] }[],
@@ -193,6 +201,19 @@ rows(
     }
   },
 )
+
+for (const [name, value, says] of [
+  ['SSL_CERT_FILE', '/nonexistent/ca.pem', 'no such file'],
+  ['SSL_CERT_FILE', '/', 'is a folder'],
+  ['SSL_CERT_FILE', '/dev/null', 'holds no PEM certificate'],
+  ['SSL_CERT_DIR', '/nonexistent', 'no such file'],
+] as const) {
+  test(`${name}=${value}: ${says} (1.11)`, async (t) => {
+    const words = [...WORK['mqtt-pub'], '--tls-use-os-certs', '-h', '127.0.0.1', '-p', 1]
+    const told = await cli(t, 'mqtt-pub', words, { env: { [name]: value } })
+    assert.deepEqual(told, { code: 1, out: '', err: `mqtt-pub: error: ${name} '${value}': ${says}\n` })
+  })
+}
 
 rows(
   'TLS options that are wrong by themselves: exit 1 (1.4, 1.13)',

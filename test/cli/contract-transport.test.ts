@@ -203,6 +203,16 @@ describe('unix sockets (1.12.3)', { concurrency: 4 }, () => {
     const told = await cli(t, 'mqtt-pub', [...WORK['mqtt-pub'], '--unix', path, '--proxy', url])
     assert.equal(server.links.length, 0)
     assert.equal(asked.length, 1, told.err)
+    assert.ok(told.err.startsWith(`mqtt-pub: warning: the socket '${path}' is not used: --proxy `), told.err)
+  })
+  test('with -S nothing is looked up, and a warning says so', async (t) => {
+    const { path, server } = await unixBroker(t)
+    const told = await cli(t, 'mqtt-pub', [...WORK['mqtt-pub'], '--unix', path, '-S'])
+    assert.deepEqual([told.code, server.links.length], [0, 1])
+    assert.equal(
+      told.err,
+      `mqtt-pub: warning: -S is not used: nothing is looked up for the socket '${path}'\n`,
+    )
   })
 })
 

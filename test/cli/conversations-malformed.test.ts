@@ -4,8 +4,10 @@
 import assert from 'node:assert/strict'
 import type { Version } from '../../src/packet/index.js'
 import { type BrokerLink, broker, type Policy } from '../broker/broker.js'
-import { packet, publish, type Seen, u16 } from '../broker/wire.js'
+import { packet, publish, type Seen, u16, Wire } from '../broker/wire.js'
 import { cases, MALFORMED, type Malformed, type Reaction, unhex } from '../packet/vectors.js'
+import { serve } from '../transport/support.js'
+import { framesOf, switching, upgrades } from '../transport/web-socket-server.js'
 import { rows, start } from './support.js'
 
 interface Row {
@@ -182,5 +184,100 @@ rows<Row>(
       const { code, err } = await end()
       assert.deepEqual({ code, err }, { code: 0, err: '' })
     }
+  },
+)
+
+interface WebRow {
+  no: string
+  what: string
+  /** The answer to the upgrade. */
+  answer: (accept: string) => string
+  /** Frames behind it, as hex; those of the second list follow the SUBSCRIBE. */
+  greeting?: string
+  later?: string
+  code: number
+  says: RegExp
+  /** Of the DISCONNECT in MQTT 5. */
+  reason?: number
+  /** Status of the close frame, where one is due. */
+  closing?: number
+}
+
+const CONNACK = { 4: '820420020000', 5: '82052003000000' } as const
+const WEB_SUBACK = { 4: '82059003000100', 5: '8206900400010000' } as const
+const GREETING = 'greeting'
+
+rows<WebRow & { version: 4 | 5 }>(
+  'the malformed catalogue over WebSocket (P7)',
+  (
+    [
+      {
+        no: 'M-190',
+        what: 'CONNACK inside a text frame',
+        answer: switching('mqtt'),
+        greeting: '810420020000',
+        code: 7,
+        says: /sent a text frame, but MQTT goes in binary ones \[MQTT-6\.0\.0-1\]/,
+        closing: 1003,
+      },
+      {
+        no: 'M-191',
+        what: 'another subprotocol',
+        answer: switching('mqttv5'),
+        code: 13,
+        says: /'mqttv5' instead of 'mqtt'/,
+      },
+      { no: 'M-192', what: 'no subprotocol', answer: switching(undefined), code: 13, says: /no subprotocol/ },
+      {
+        no: 'M-193',
+        what: 'a bad packet inside a good binary frame',
+        answer: switching('mqtt'),
+        greeting: GREETING,
+        later: '82020000',
+        code: 21,
+        says: /malformed packet: packet type 0 is reserved/,
+        reason: 0x81,
+      },
+      {
+        no: 'M-194',
+        what: 'the end in the middle of a packet',
+        answer: switching('mqtt'),
+        greeting: GREETING,
+        later: '8203300a008800',
+        code: 7,
+        says: /in the middle of a packet \(3 bytes of it came\)/,
+      },
+    ] as readonly WebRow[]
+  ).flatMap((row) => ([4, 5] as const).map((version) => ({ ...row, version }))),
+  ({ no, what, version }) => `${no} ${NAMES[version]}: ${what}`,
+  async (t, { answer, greeting = '', later = '', code, says, reason, closing, version }) => {
+    let left: number | undefined
+    let closed: number | undefined
+    const port = await serve(
+      t,
+      upgrades(answer, (socket) => {
+        const wire = new Wire()
+        socket.on('data', (chunk: Buffer) => {
+          for (const { first, masked, payload } of framesOf(chunk)) {
+            assert.ok(masked)
+            if (first === 0x88 && payload.length >= 2) closed = payload.readUInt16BE()
+            if (first === 0x82) wire.push(payload)
+          }
+          for (let seen = wire.next(); seen !== undefined; seen = wire.next()) {
+            if (seen.name === 'CONNECT')
+              socket.write(unhex(greeting === GREETING ? CONNACK[version] : greeting))
+            if (seen.name === 'SUBSCRIBE') socket.write(unhex(WEB_SUBACK[version] + later))
+            if (seen.name === 'DISCONNECT') left = Number(seen.facts.reason)
+          }
+        })
+      }),
+    )
+    const where = ['-h', '127.0.0.1', '-p', port, '-V', NAMES[version]]
+    const args = [...where, '--ws', '-t', 's', '-i', 'me', '--max-reconnects', 0]
+    const { code: status, stdout, stderr } = await start(t, 'mqtt-sub', args).done
+    assert.deepEqual({ status, out: stdout.toString() }, { status: code, out: '' }, stderr.toString())
+    assert.match(stderr.toString(), says)
+    assert.equal(left, version === 5 ? reason : undefined)
+    if (closing !== undefined) assert.equal(closed, closing)
   },
 )

@@ -129,6 +129,14 @@ const SENDING: readonly Row[] = [
     err: /^$/,
   },
   {
+    name: 'S15 timed retry switched off: nothing but pings',
+    levels: [3, 4],
+    args: `${PUB} -q 1 -k 5 --retry-interval 0`,
+    input: 'x\n',
+    text: `${OPEN}\n< PUBLISH id=1 dup=0\n< PINGREQ\n> PINGRESP\n< PINGREQ\n> PINGRESP + PUBACK 1\n< DISCONNECT`,
+    err: /^$/,
+  },
+  {
     name: 'S23 PUBREL in the order of PUBREC',
     args: `${PUB} -q 2`,
     input: 'a\nb\nc\n',
@@ -171,6 +179,65 @@ const SENDING: readonly Row[] = [
     text: `${OPEN}\n< PUBLISH id=1\n< PUBLISH id=2\n> PUBREC 1 97 + PUBREC 2\n< PUBREL id=2\nreconnect\n< PUBREL id=2\n> PUBCOMP 2\n< DISCONNECT`,
     code: 0x97,
     err: /broker refused message 1 to 'a'/,
+  },
+  {
+    name: 'S30 a QoS above Maximum QoS is not sent',
+    levels: [5],
+    args: '-t a -l -i me -q 1',
+    input: 'x\n',
+    text: '< CONNECT\n> 20 05 00 00 02 24 00\n< DISCONNECT reason=0',
+    code: 24,
+    err: /^mqtt-pub: error: .*QoS.*\n.*1 of 1 message\(s\) not confirmed\n$/,
+  },
+  {
+    name: 'S30 Maximum Packet Size 30: 30 bytes are sent, 31 are not, and the connection stays',
+    levels: [5],
+    args: '-t a -l -i me -q 1',
+    input: `${'x'.repeat(22)}\n${'y'.repeat(23)}\nz\n`,
+    text: `< CONNECT\n> 20 08 00 00 05 27 00 00 00 1e\n< PUBLISH id=1 payload=${'x'.repeat(22)}\n> PUBACK 1\n< PUBLISH id=2 payload=z\n> PUBACK 2
+      < DISCONNECT reason=0`,
+    code: 25,
+    err: /takes at most 30[\s\S]*1 of 3 message\(s\) not confirmed\n$/,
+  },
+  {
+    name: 'S30 Retain Available 0: sent without the flag, with a warning',
+    levels: [5],
+    args: '-t a -l -i me -q 1 -r',
+    input: 'x\n',
+    text: '< CONNECT\n> 20 05 00 00 02 25 00\n< PUBLISH id=1 retain=0\n> PUBACK 1\n< DISCONNECT reason=0',
+    err: /^mqtt-pub: warning: the broker does not keep retained messages: published without -r\n$/,
+  },
+  {
+    name: 'S38 DISCONNECT is last: it waits for what is open and what is queued',
+    args: `${PUB} -q 1 -M 2`,
+    input: 'a\nb\nc\n',
+    text: `${OPEN}\n< PUBLISH id=1\n< PUBLISH id=2\n> PUBACK 2\n< PUBLISH id=3 payload=c\n> PUBACK 1 + PUBACK 3\n< DISCONNECT\nwait-eof`,
+    err: /^$/,
+  },
+  {
+    name: 'S38 DISCONNECT is last: when the time is over, the status tells',
+    args: `${PUB} -q 1 -M 2 -W 1`,
+    input: 'a\nb\nc\n',
+    text: `${OPEN}\n< PUBLISH id=1\n< PUBLISH id=2\n< DISCONNECT\nwait-eof`,
+    code: 27,
+    err: /timed out after 1 s \(-W\)\n.*3 of 3 message\(s\) not confirmed\n$/,
+  },
+  {
+    name: 'S40 enhanced authentication without a challenge',
+    levels: [5],
+    args: '-t a -l -i me -q 1 -D connect authentication-method M -D connect authentication-data d',
+    input: 'x\n',
+    text: '< CONNECT\n> 20 07 00 00 04 15 00 01 4d\n< PUBLISH id=1\n> PUBACK 1\n< DISCONNECT reason=0',
+    err: /^$/,
+  },
+  {
+    name: 'S40 a challenge, which only the library can answer: a warning, and the limit of connecting',
+    levels: [5],
+    args: '-t a -l -i me -q 1 --connect-timeout 1 -D connect authentication-method M -D connect authentication-data d',
+    input: 'x\n',
+    text: '< CONNECT\n> f0 06 18 04 15 00 01 4d\nwait-eof',
+    code: 19,
+    err: /^mqtt-pub: warning: .*authentication \(AUTH\).*\nmqtt-pub: error: .*sent no CONNACK: no answer within 1 s.*\n$/,
   },
   {
     name: 'S37 a CONNACK in single bytes',
@@ -296,6 +363,72 @@ const RECEIVING: readonly Row[] = [
     text: `${SUBSCRIBED}\ndo stop\n< DISCONNECT reason=4`,
   },
 ]
+
+/** How a broker of this level says that it refuses CONNECT, with the exit status that follows. */
+const REFUSALS: readonly { level: Level; connack: string; code: number; says?: RegExp }[] = [
+  ...[3, 4].flatMap((level) =>
+    [1, 2, 3, 4, 5].map((code) => ({ level: level as Level, connack: `20 02 00 0${code}`, code })),
+  ),
+  ...[
+    0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99, 0x9a,
+    0x9b, 0x9c, 0x9d, 0x9f,
+  ].map((code) => ({ level: 5 as const, connack: `20 03 00 ${code.toString(16)} 00`, code })),
+  ...[0x9c, 0x9d].map((code) => ({
+    level: 5 as const,
+    connack: `20 0b 00 ${code.toString(16)} 08 1c 00 05 6f 74 68 65 72`,
+    code,
+    says: /other/,
+  })),
+]
+
+rows(
+  'S36 a refusal: its status, one line, no DISCONNECT and no second try',
+  REFUSALS,
+  ({ level, connack }) => `CONNACK ${connack}, level ${level}`,
+  async (t, { level, connack, code, says = /./ }) => {
+    const text = `< CONNECT\n> ${connack}\nwait-eof`
+    const told = await play(t, { program: 'mqtt-pub', args: ['-t', 'a', '-m', 'x', '-q', 1], level, text })
+    assert.deepEqual({ code: told.code, out: told.out }, { code, out: '' }, told.err)
+    assert.match(told.err, /^mqtt-pub: error: [^\n]+\n$/)
+    assert.match(told.err, says)
+  },
+)
+
+/** What may pass: server unavailable, server busy, quota exceeded and connection rate exceeded. */
+const PASSING = [
+  { level: 3, connack: '20 02 00 03', passes: true },
+  { level: 4, connack: '20 02 00 03', passes: true },
+  { level: 4, connack: '20 02 00 05', passes: false, code: 5 },
+  ...[0x88, 0x89, 0x97, 0x9f].map((code) => {
+    return { level: 5, connack: `20 03 00 ${code.toString(16)} 00`, passes: true } as const
+  }),
+  { level: 5, connack: '20 03 00 87 00', passes: false, code: 0x87 },
+] as const
+
+rows(
+  'S36 --retry-connect tries again where the refusal may pass',
+  PASSING,
+  ({ level, connack }) => `CONNACK ${connack}, level ${level}`,
+  async (t, { level, connack, passes, ...row }) => {
+    const again = 'accept\n< CONNECT\n> CONNACK\n< PUBLISH id=1 dup=0\n> PUBACK 1\n< DISCONNECT'
+    const text = `< CONNECT\n> ${connack}\nwait-eof${passes ? `\n${again}` : ''}`
+    const args = [
+      '-t',
+      'a',
+      '-m',
+      'x',
+      '-q',
+      1,
+      '-i',
+      'me',
+      '--retry-connect=30',
+      '--reconnect-delay',
+      '0.05,0.1',
+    ]
+    const told = await play(t, { program: 'mqtt-pub', args, level, text })
+    assert.equal(told.code, 'code' in row ? row.code : 0, told.err)
+  },
+)
 
 const ALL = [
   ...SENDING.map((row) => ({ program: 'mqtt-pub', ...row }) as const),

@@ -3,15 +3,17 @@
 import assert from 'node:assert/strict'
 import { PassThrough, Readable } from 'node:stream'
 import { test } from 'node:test'
-import { eachLine, readAll, readLines } from '../../src/cli/lines.js'
+import { eachLine, type LineBlock, readAll, readLines } from '../../src/cli/lines.js'
 import { UsageError } from '../../src/errors.js'
+
+function texts(block: LineBlock): string[] {
+  return eachLine(block).map((line) => Buffer.from(line).toString('latin1'))
+}
 
 async function lines(chunks: readonly Uint8Array[]): Promise<string[]> {
   const input = new PassThrough()
   const found: string[] = []
-  const { ended } = readLines(input, (block) => {
-    for (const line of eachLine(block)) found.push(Buffer.from(line).toString('latin1'))
-  })
+  const { ended } = readLines(input, (block) => found.push(...texts(block)))
   for (const chunk of chunks) {
     input.write(chunk)
     await new Promise((resolve) => setImmediate(resolve)) // so that chunks stay chunks
@@ -52,6 +54,69 @@ test('with a line end at the end there is no further line', async () => {
   assert.deepEqual(await lines([CORPUS, Buffer.from('\n')]), EXPECTED)
   assert.deepEqual(await lines([Buffer.from('\n')]), [''])
   assert.deepEqual(await lines([]), [])
+})
+
+const MANY = Array.from({ length: 2_500 }, (_, at) => `${at}`)
+const MANY_BYTES = Buffer.from(MANY.join('\n'))
+
+test('paused, no line follows before it goes on, and none is lost', async () => {
+  const input = new Readable({ read: () => {} })
+  const found: string[] = []
+  const reader = readLines(input, (block) => {
+    found.push(...texts(block))
+    reader.pause()
+  })
+  input.push(MANY_BYTES)
+  input.push(null)
+  // All came at once; the last line has no end, and stands alone.
+  for (const count of [1_000, 2_000, 2_499, 2_500]) {
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(found, MANY.slice(0, count))
+    input.read(0) // as a pipe does at its end, paused or not
+    reader.resume()
+  }
+  await reader.ended
+  assert.deepEqual(found, MANY)
+})
+
+test('stopped in the middle of a chunk, no line follows', async () => {
+  for (const isPaused of [false, true]) {
+    const input = new PassThrough()
+    const found: string[] = []
+    const reader = readLines(input, (block) => {
+      found.push(...texts(block))
+      if (isPaused) reader.pause()
+      reader.stop()
+      reader.resume()
+    })
+    input.end(MANY_BYTES)
+    await reader.ended
+    assert.deepEqual(found, MANY.slice(0, 1_000))
+  }
+})
+
+test('what is thrown behind a pause ends the reading too', async () => {
+  const input = new PassThrough()
+  let blocks = 0
+  const reader = readLines(input, () => {
+    if (++blocks === 2) throw new UsageError('enough')
+    reader.pause()
+    setImmediate(() => reader.resume())
+  })
+  input.end(MANY_BYTES)
+  await assert.rejects(reader.ended, new UsageError('enough'))
+  assert.equal(blocks, 2)
+})
+
+test('a block holds its own bytes: the ends are counted from its first', async () => {
+  const blocks: LineBlock[] = []
+  await readLines(Readable.from([MANY_BYTES]), (block) => blocks.push(block)).ended
+  assert.deepEqual(
+    blocks.map(({ ends }) => ends.length),
+    [1_000, 1_000, 499, 1],
+  )
+  assert.deepEqual(blocks.flatMap(texts), MANY)
+  for (const { bytes, ends } of blocks.slice(0, -1)) assert.equal(bytes.length, (ends.at(-1) as number) + 1)
 })
 
 test('a line over many chunks is joined once', async () => {

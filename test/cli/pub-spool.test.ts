@@ -1,7 +1,8 @@
 // mqtt-pub --spool: what one run leaves the next one sends, packet by packet, wherever the first one was killed.
 
 import assert from 'node:assert/strict'
-import { chmodSync, readdirSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { broker } from '../broker/broker.js'
@@ -334,6 +335,23 @@ describe('no network', { concurrency: 4 }, () => {
     })
   }
 
+  test('--spool-sync: each waits for the disk with every line, batch with up to 1000, none never', async (t) => {
+    const log = join(temporaryFolder(t), 'calls')
+    const trace = ['-f', '-e', 'trace=fdatasync', '-o', log]
+    if (spawnSync('strace', [...trace, 'true']).status !== 0) return t.skip('strace cannot be used here')
+    const count = async (sync: string): Promise<number> => {
+      const args = to(await deadPort(), newSpool(t), '-t', 'a', '-l', '-q', 1, '--spool-sync', sync)
+      const words = [...trace, process.execPath, MQTT_PUB, ...args.map(String)]
+      assert.equal((await startCommand(t, 'strace', words, { input: seq(3_000) }).ended).status, 7)
+      return readFileSync(log, 'latin1').split('fdatasync(').length - 1
+    }
+    const none = await count('none') // LevelDB's own, when it opens
+    const batch = await count('batch')
+    assert.ok(batch >= none + 3 && batch < none + 100, `${batch}, and ${none} of them without lines`)
+    const each = await count('each')
+    assert.ok(each >= none + 3_000, `${each}, and ${none} of them without lines`)
+  })
+
   test('lines go on being taken while there is no broker, and one line says so', async (t) => {
     const folder = newSpool(t)
     const running = start(t, 'mqtt-pub', to(await deadPort(), folder, '-t', 'a', '-l', '-q', 1), {
@@ -574,6 +592,19 @@ describe('what becomes of messages', { concurrency: 4 }, () => {
     assert.match(err, /^mqtt-pub: 2 message\(s\) removed: they had waited for too long\n$/)
     assert.deepEqual(server.messages, [])
   })
+})
+
+test('--spool-max-age without a broker: what is removed is counted, and what is said to wait does', async (t) => {
+  const lines = Array.from({ length: 5_000 }, (_, at) => `${at + 1}`)
+  const folder = await waiting(t, lines)
+  const args = to(await deadPort(), folder, '-t', 'a', '-l', '-q', 1, '--spool-max-age', '0.001')
+  const { code, err } = await run(t, args, 'x\n')
+  assert.equal(code, 7)
+  const { messages } = await status(t, folder)
+  const [, waits = '0'] = /(\d+) message\(s\) wait/.exec(err) ?? []
+  const [, removed = '0'] = /(\d+) message\(s\) removed/.exec(err) ?? []
+  assert.equal(waits, messages, err)
+  assert.equal(Number(waits) + Number(removed), 5_001, err)
 })
 
 describe('the folder', { concurrency: 4 }, () => {

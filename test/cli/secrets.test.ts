@@ -339,6 +339,23 @@ test('--password-file - on a terminal: Ctrl-C ends the program by SIGINT', async
   assert.equal((await running.ended).status, 130)
 })
 
+for (const [what, key] of [
+  ['Ctrl-D', '\u0004'],
+  ['Enter alone', '\r'],
+] as const) {
+  test(`--password-file - on a terminal: ${what} is no password, and nothing is dialled`, async (t) => {
+    const server = await broker(t)
+    const args = [...PUBLISH, '--password-file', '-', '-h', '127.0.0.1', '-p', server.port]
+    const running = startInTerminal(t, 'mqtt-pub', args, { input: 'open' })
+    if (running === undefined) return
+    await running.printsAtEnd('Password: ')
+    running.write(key)
+    const { status, stdout } = await running.ended
+    assert.match(stdout.toString(), /^Password: \r\nmqtt-pub: \S+ --password-file -: nothing was typed\r\n$/)
+    assert.deepEqual([status, server.links.length], [1, 0])
+  })
+}
+
 describe('a line that is typed', () => {
   const typed = (keys: string): { text: string; ends: string[] } => {
     const line = new SecretLine()

@@ -497,7 +497,7 @@ test('MQTT_* variables reach the wire: version, id, user name, password, keep al
 rows<{ what: string; env: Readonly<Record<string, string>>; names: readonly string[] }>(
   'errors in the environment name the variable',
   [
-    { what: 'out of range', env: { MQTT_QOS: '3' }, names: ['MQTT_QOS', '-q (--qos)', "'3'"] },
+    { what: 'out of range', env: { MQTT_QOS: '3' }, names: ["MQTT_QOS: -q (--qos) '3': "] },
     { what: 'not a number', env: { MQTT_PORT: 'http' }, names: ['MQTT_PORT', "'http'"] },
     {
       what: 'a switch that is neither 1 nor 0',
@@ -507,9 +507,13 @@ rows<{ what: string; env: Readonly<Record<string, string>>; names: readonly stri
     {
       what: 'a property',
       env: { MQTT_PROPERTY: 'publish topic-alias 0' },
-      names: ['MQTT_PROPERTY', 'topic-alias', "'0'"],
+      names: ['MQTT_PROPERTY: -D (--property) ', 'topic-alias', "'0'"],
     },
-    { what: 'too few words of a property', env: { MQTT_PROPERTY: 'publish' }, names: ['MQTT_PROPERTY'] },
+    {
+      what: 'too few words of a property',
+      env: { MQTT_PROPERTY: 'publish' },
+      names: ['MQTT_PROPERTY: -D needs COMMAND PROPERTY VALUE'],
+    },
   ],
   ({ what }) => what,
   (t, { env, names }) => misuse(t, 'mqtt-pub', ['-t', 'a', '-m', 'x'], names, { env }),

@@ -63,7 +63,7 @@ async function lines(stream: Socket): Promise<string[]> {
 }
 
 describe('mqtt-sub and a reader that does not read', { concurrency: 6 }, () => {
-  test('no PUBACK for what is not written; PINGREQ goes on; everything comes once reading begins', async (t) => {
+  test('S44 no PUBACK for what is not written; PINGREQ goes on; everything comes once reading begins', async (t) => {
     // Each message is larger than a pipe, so that none after the first can be written whole.
     const count = 40
     const size = 100_000

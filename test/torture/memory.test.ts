@@ -6,9 +6,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { packet, publish, u16 } from '../broker/wire.js'
+import { freePorts, needs, OPEN_BROKER, startMosquitto } from '../support/mosquitto.js'
+import { temporaryFolder } from '../support/run.js'
 
 const LIMIT_BYTES = 150_000_000
 const hasProc = existsSync('/proc/self/status')
@@ -62,6 +65,12 @@ function watch(
   return { child, ended }
 }
 
+function flood(t: TestContext): ChildProcess {
+  const lines = spawn('sh', ['-c', 'yes | head -n 300000'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  t.after(() => lines.kill('SIGKILL'))
+  return lines
+}
+
 /** 0 where the process has gone. */
 function peakOf(pid: number): number {
   try {
@@ -91,8 +100,15 @@ function subscribed(then: (socket: Socket) => void): (first: number, socket: Soc
 }
 
 describe('memory', { ...hasProc, concurrency: 4 }, () => {
-  for (const qos of [0, 1, 2]) {
-    test(`-l without end into a broker that has stopped, QoS ${qos}`, async (t) => {
+  const stopped: readonly [qos: number, what: string, more: (folder: string) => string[]][] = [
+    [0, '', () => []],
+    [1, '', () => []],
+    [2, '', () => []],
+    [0, ', with receipts', (folder) => [`--receipts=${join(folder, 'receipts')}`]],
+    [0, ', through a spool', (folder) => ['--spool', join(folder, 'spool')]],
+  ]
+  for (const [qos, what, more] of stopped) {
+    test(`-l without end into a broker that has stopped, QoS ${qos}${what}`, async (t) => {
       const port = await raw(t, (first, socket) => {
         if (first === 0x10) socket.write(CONNACK)
         socket.pause()
@@ -101,7 +117,12 @@ describe('memory', { ...hasProc, concurrency: 4 }, () => {
         stdio: ['ignore', 'pipe', 'ignore'],
       })
       t.after(() => yes.kill('SIGKILL'))
-      const { ended } = watch(t, 'mqtt-pub', ['-p', port, '-q', qos, '-l', '-W', 4], yes)
+      const { ended } = watch(
+        t,
+        'mqtt-pub',
+        ['-p', port, '-q', qos, '-l', '-W', 4, ...more(temporaryFolder(t))],
+        yes,
+      )
       const { code, peak } = await ended
       assert.equal(code, 27)
       assertSmall(peak)
@@ -177,5 +198,36 @@ describe('memory', { ...hasProc, concurrency: 4 }, () => {
     })
     child.kill('SIGTERM')
     assertSmall((await ended).peak)
+  })
+})
+
+// Nothing costs more for each byte: a single chunk of standard input holds 32,768 lines. One after the other, as the
+// garbage collector of a program that has no processor to itself falls behind.
+describe('memory under a flood of short lines', hasProc, () => {
+  const floods: readonly [what: string, more: (folder: string) => (string | number)[]][] = [
+    ['QoS 0', () => ['-q', 0]],
+    ['QoS 1', () => ['-q', 1]],
+    ['QoS 0 with receipts', (folder) => ['-q', 0, `--receipts=${join(folder, 'receipts')}`]],
+    ['QoS 1 with receipts', (folder) => ['-q', 1, `--receipts=${join(folder, 'receipts')}`]],
+    ['QoS 0 through a spool', (folder) => ['-q', 0, '--spool', join(folder, 'spool')]],
+    ['QoS 1 through a spool', (folder) => ['-q', 1, '--spool', join(folder, 'spool')]],
+  ]
+  for (const [what, more] of floods) {
+    test(what, needs('mosquitto'), async (t) => {
+      const { port } = await startMosquitto(t, OPEN_BROKER)
+      const { ended } = watch(t, 'mqtt-pub', ['-p', port, '-l', ...more(temporaryFolder(t))], flood(t))
+      const { code, peak } = await ended
+      assert.equal(code, 0)
+      assertSmall(peak)
+    })
+  }
+
+  test('QoS 1 into a spool, without a network', async (t) => {
+    const [port = 0] = await freePorts(1)
+    const folder = join(temporaryFolder(t), 'spool')
+    const { ended } = watch(t, 'mqtt-pub', ['-p', port, '-q', 1, '-l', '--spool', folder], flood(t))
+    const { code, peak } = await ended
+    assert.equal(code, 7)
+    assertSmall(peak)
   })
 })

@@ -116,7 +116,7 @@ function behindOptions(
   rows: ReadonlyMap<string, Flag>,
 ): (Occurrence | UsageError)[] {
   const [first = '', ...others] = words
-  const wrong = (): UsageError => unknown(first, [...rows.keys()])
+  const wrong = (): UsageError => unknown(first, rows)
   if (!takesWords(program)) return [wrong()]
   // Behind FILE everything is taken as it is: users and passwords may begin with a minus sign.
   if (first.startsWith('-') && first !== '-' && first !== '--') {
@@ -162,14 +162,18 @@ export function note(given: Given, { flag, text }: Occurrence): void {
 }
 
 /** A word that is no option of this program. */
-export function unknown(typed: string, names: readonly string[]): UsageError {
+export function unknown(typed: string, rows: ReadonlyMap<string, Flag>): UsageError {
   const [, name] = /^(--[^=]+=|-[^-])./s.exec(typed) ?? []
   if (name !== undefined && isSecret(name)) {
     return new UsageError(
       `unknown option '${name}...': the value is a word of its own, as in ${name.replace('=', '')} VALUE`,
     )
   }
-  const hint = typed.startsWith('-') ? didYouMean(typed, names) : ' (values with spaces need quotes)'
+  const { joined, value } = rows.get(typed.replace(/=$/, '')) ?? {}
+  if (joined) return new UsageError(`${typed} needs a value: ${value}`)
+  const hint = typed.startsWith('-')
+    ? didYouMean(typed, [...rows.keys()])
+    : ' (values with spaces need quotes)'
   return new UsageError(`unknown option '${printable(typed)}'${hint}`)
 }
 

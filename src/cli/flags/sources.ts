@@ -47,7 +47,7 @@ export function gather(
   for (const occurrence of environment) {
     const { alternative } = occurrence.flag.takes
     if (alternative !== undefined && chosen.has(alternative)) continue
-    noteFrom(occurrence.name, given, occurrence)
+    noteFrom(`${occurrence.name}:`, given, occurrence)
     remember(origins, 'environment', occurrence.name)
   }
   for (const each of fromWords) {
@@ -155,7 +155,7 @@ function profileFile(
 function profileOf(environment: readonly Occurrence[]): string | undefined {
   const given: Given = {}
   for (const each of environment) {
-    if (each.flag.long === 'profile') named(each.name, () => note(given, each))
+    if (each.flag.long === 'profile') named(`${each.name}:`, () => note(given, each))
   }
   return given.profile
 }
@@ -184,7 +184,7 @@ function fromFile(program: Program, given: Given, { path, text }: OptionsFile, o
 function readLine(rows: ReadonlyMap<string, Flag>, line: string): Occurrence {
   const [, word = '', blank, value = ''] = /^[ \t]*([^ \t]+)(?:([ \t]+)([\s\S]*))?$/.exec(line) ?? []
   const { flag, name, joined } = option(word, rows)
-  if (flag === undefined) throw unknown(name, [...rows.keys()])
+  if (flag === undefined) throw unknown(name, rows)
   if (flag.joined && joined === undefined) return { flag, name, text: value.trim() }
   if (flag.value === undefined || joined !== undefined) {
     if (value.trim() !== '') throw new UsageError(`${name} takes no value, found '${printable(value)}'`)
@@ -223,7 +223,7 @@ function fromEnvironment(program: Program, env: Environment): Occurrence[] {
       if (on) found.push({ flag, name, text: '' })
     } else if (flag.takes.many) {
       for (const line of text.split('\n').filter((each) => each !== '')) {
-        const value = flag.long === 'property' ? named(name, () => packedProperty(name, line)) : line
+        const value = flag.long === 'property' ? named(`${name}:`, () => packedProperty('-D', line)) : line
         found.push({ flag, name, text: value })
       }
     } else {
