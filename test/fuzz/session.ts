@@ -8,6 +8,7 @@ import {
   encode,
   NONE,
   type Packet,
+  packetsOf,
   type Qos,
   unpackAck,
   type Version,
@@ -31,8 +32,8 @@ class Life {
   #decoder!: Decoder
   #now = 0
   #delivered = 0
-  #published = 0
-  readonly #settled = new Set<number>()
+  /** By tag, from 1 on: how many messages of it have no fate. */
+  readonly #open: number[] = [0]
 
   constructor(random: () => number) {
     this.#random = random
@@ -119,7 +120,12 @@ class Life {
   #publish(): void {
     const qos = whole(this.#random, 0, 2) as Qos
     const message = { topic: 't', payload: Buffer.from('m'), qos, retain: false, properties: NONE }
-    this.#take(this.#session.publish(message, ++this.#published, this.#now))
+    const count = whole(this.#random, 1, 8)
+    const tag = this.#open.push(count) - 1
+    if (count === 1) return void this.#take(this.#session.publish(message, tag, this.#now))
+    const ends = Array.from({ length: count }, (_, at) => 2 * at + 1)
+    this.#session.enqueueMany(message, { bytes: Buffer.alloc(2 * count), ends }, tag, this.#now)
+    this.#take(this.#session.take(this.#now))
   }
 
   #request(): void {
@@ -157,14 +163,16 @@ class Life {
     let isOver = false
     for (const effect of effects) {
       if (effect.type === 'send') this.#checkSent(effect.packet)
+      else if (effect.type === 'send-many') packetsOf(effect.packets).forEach((each) => this.#checkSent(each))
       else if (effect.type === 'acknowledge') {
         for (const packed of effect.acks) this.#checkSent(unpackAck(packed))
       } else if (effect.type === 'deliver') {
         this.#delivered += effect.messages.length
         assert.equal(effect.last, this.#delivered)
       } else if (effect.type === 'settle' && effect.tag > 0) {
-        assert.ok(!this.#settled.has(effect.tag), `message ${effect.tag} settled twice`)
-        this.#settled.add(effect.tag)
+        const left = (this.#open[effect.tag] ?? 0) - (effect.count ?? 1)
+        assert.ok(left >= 0, `a message of ${effect.tag} settled twice`)
+        this.#open[effect.tag] = left
       } else if (effect.type === 'close') {
         assert.ok(effect.error === undefined || effect.error instanceof MqttError)
         isOver = true
@@ -188,7 +196,7 @@ class Life {
     this.#take(
       this.#session.abandon(new ProtocolError({ packet: 'PUBLISH', fault: 'the end', clause: 'none' })),
     )
-    assert.equal(this.#settled.size, this.#published)
+    assert.ok(this.#open.every((left) => left === 0))
   }
 }
 
