@@ -15,10 +15,16 @@ export function ack<K extends AckType>(type: K, packetId: number, reasonCode = 0
 export type PackedAck = number
 
 const NUMBERS: Readonly<Record<AckType, number>> = { puback: 4, pubrec: 5, pubrel: 6, pubcomp: 7 }
+/** By packet type. */
+const FIRST_BYTES = Uint8Array.of(0, ...PACKETS.map(({ number, flags }) => (number << 4) | flags))
 
 /** A stream of messages is answered by as many acknowledgements, for which objects would be too much. */
 export function packAck(type: AckType, packetId: number, reasonCode = 0): PackedAck {
   return (NUMBERS[type] << 24) | (reasonCode << 16) | packetId
+}
+
+export function isAck(row: PacketRow): row is PacketRow & { type: AckType } {
+  return row.number >= NUMBERS.puback && row.number <= NUMBERS.pubcomp
 }
 
 export function isPuback(packed: PackedAck): boolean {
@@ -42,8 +48,7 @@ export function writeAcks(out: Writer, acks: readonly PackedAck[], version: Vers
   for (const packed of acks) {
     if ((packed & 0xff_0000) !== 0) encodeAck(out, unpackAck(packed), version)
     else {
-      const { number, flags } = rowOf(packed)
-      out.begin((number << 4) | flags, 2)
+      out.begin(FIRST_BYTES[packed >> 24] as number, 2)
       out.u16(packed)
     }
   }

@@ -2,6 +2,7 @@
 // awaited, and no buffer is ever sized by a length that the peer merely claims.
 
 import { MalformedError } from '../errors.js'
+import { ack, isAck } from './acks.js'
 import { decodeBody } from './codec.js'
 import { PACKETS, type PacketRow } from './codes.js'
 import { Reader } from './reader.js'
@@ -137,10 +138,15 @@ export class Decoder {
   }
 
   #decode(bytes: Buffer, at: number): Packet {
-    const { type, label } = this.#row as PacketRow
+    const row = this.#row as PacketRow
     const headerLength = this.#headerLength
-    const body = this.#body.restart(bytes, at + headerLength, at + this.#frameLength, label, headerLength)
-    return decodeBody(type, (bytes[at] as number) & 15, body, this.#version)
+    // What a stream of messages is full of: success, in the shortest form.
+    if (this.#frameLength === 4 && isAck(row) && ((bytes[at] as number) & 8) === 0) {
+      const packetId = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
+      if (packetId !== 0) return ack(row.type, packetId)
+    }
+    const body = this.#body.restart(bytes, at + headerLength, at + this.#frameLength, row.label, headerLength)
+    return decodeBody(row.type, (bytes[at] as number) & 15, body, this.#version)
   }
 
   /** Type and flags, which one byte tells. */

@@ -117,9 +117,11 @@ interface Lines {
   bytes: number
   qos: 0 | 1 | 2
   piped: boolean
+  /** Options for both. */
+  more?: readonly string[]
 }
 
-function publishLines({ name, goal, count, peerCount = count, bytes, qos, piped }: Lines): Case {
+function publishLines({ name, goal, count, peerCount = count, bytes, qos, piped, more = [] }: Lines): Case {
   const input = (many: number): Run['input'] => ({
     path: file(`lines-${many}-${bytes}`, lines(many, bytes)),
     piped,
@@ -130,6 +132,7 @@ function publishLines({ name, goal, count, peerCount = count, bytes, qos, piped 
     '-l',
     '-q',
     qos,
+    ...more,
     '-h',
     '127.0.0.1',
     '-p',
@@ -224,10 +227,17 @@ export const CASES: readonly (() => Case)[] = [
     const name = `mqtt-pub -l, 1,000,000 lines of 10 bytes, QoS 0, ${from}`
     return publishLines({ name, goal: 4, count: 1_000_000, bytes: 10, qos: 0, piped })
   }),
-  ...([1, 2] as const).map((qos) => (): Case => {
+  ...(
+    [
+      [1, []],
+      [2, []],
+      [2, ['-M', '1000']],
+    ] as const
+  ).map(([qos, more]) => (): Case => {
     const name = `mqtt-pub -l, 200,000 lines of 10 bytes, QoS ${qos}`
     return publishLines({
-      name,
+      name: [name, ...more].join(' '),
+      more,
       goal: qos === 1 ? 8 : 6,
       count: 200_000,
       peerCount: 60_000,
