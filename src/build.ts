@@ -48,6 +48,10 @@ const declarations = ['--noEmit', 'false', '--declaration', '--emitDeclarationOn
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.', ...declarations], {
   stdio: 'inherit',
 })
+const LIBRARY = ['index.d.ts', 'errors.d.ts', 'packet', 'session', 'transport', 'client']
+for (const entry of readdirSync('dist/types/src')) {
+  if (!LIBRARY.includes(entry)) rmSync(`dist/types/src/${entry}`, { recursive: true })
+}
 for (const path of await makeCaches(PROGRAMS)) written.add(path)
 for (const folder of ['dist', 'dist/vendor']) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

@@ -22,7 +22,7 @@ const SUB: readonly Program[] = ['mqtt-sub']
 const LONG_TOPIC = 'x'.repeat(65_536)
 const DEEP_TOPIC = '/'.repeat(201)
 
-// cli-contract 1.3, 1.4, 2 and Q2.
+// contract 1.3, 1.4, 2 and Q2.
 const FAULTS: readonly Fault[] = [
   // Unknown words.
   { args: ['--nope'], names: [/--nope/] },

@@ -1,4 +1,4 @@
-// The bytes of CONNECT and of the other packets that options make (cli-contract 1.5, 1.6, 1.7 and 9.1).
+// The bytes of CONNECT and of the other packets that options make (contract 1.5, 1.6, 1.7 and 9.1).
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

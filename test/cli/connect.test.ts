@@ -13,7 +13,7 @@ interface Row {
   goodbye?: string
 }
 
-// Hex of cli-contract 9.1, typed from there.
+// Hex of contract 9.1, typed from there.
 const PUB_ROWS: readonly Row[] = [
   { args: [], connect: '10 0c 0004 4d515454 04 02 003c 0000', level: 4 },
   { args: ['-V', '311'], connect: '10 0c 0004 4d515454 04 02 003c 0000', level: 4 },
@@ -165,7 +165,7 @@ describe('CONNECT and PUBLISH, byte for byte', { concurrency: 4 }, () => {
   }
 
   const requests: readonly [args: Args, bytes: string, suback: string][] = [
-    // Hex of cli-contract 9.1.
+    // Hex of contract 9.1.
     [['-t', 'a', '-t', 'b/#', '-q', 1], '82 0c 0001 0001 61 01 0003 622f23 01', '90 04 00 01 01 01'],
     [['-V', '5', '-t', 'a', '-R'], '82 07 0001 00 0001 61 20', '90 04 00 01 00 00'],
     [['-t', 'a', '-R'], '82 06 0001 0001 61 00', '90 03 00 01 00'],

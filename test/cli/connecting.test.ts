@@ -152,7 +152,7 @@ describe('--retry-connect', { concurrency: 4 }, () => {
   })
 })
 
-describe('a proxy that cannot reach the broker (cli-contract 1.12.5)', { concurrency: 4 }, () => {
+describe('a proxy that cannot reach the broker (contract 1.12.5)', { concurrency: 4 }, () => {
   for (const reply of [3, 4, 5]) {
     test(`reply ${reply}: mqtt-sub tries again, on the first connection too`, async (t) => {
       const server = await broker(t)

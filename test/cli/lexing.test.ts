@@ -1,4 +1,4 @@
-// How the words of a command line become options (cli-contract 2 and 1.3), in all three programs.
+// How the words of a command line become options (contract 2 and 1.3), in all three programs.
 
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'

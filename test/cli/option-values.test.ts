@@ -1,4 +1,4 @@
-// What options take: ranges, defaults, what a second occurrence does (cli-contract 1.1 and 1.2), topics and texts that
+// What options take: ranges, defaults, what a second occurrence does (contract 1.1 and 1.2), topics and texts that
 // are refused, and options that exclude or need each other (1.4).
 
 import assert from 'node:assert/strict'

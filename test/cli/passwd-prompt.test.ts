@@ -1,5 +1,5 @@
 // Prompts in a pseudo-terminal, which script(1) makes: what is shown, what is not, and the terminal afterwards
-// (cli-contract 6.2, 8.6 Q74 and Q75).
+// (contract 6.2, 8.6 Q74 and Q75).
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

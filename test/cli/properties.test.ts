@@ -1,4 +1,4 @@
-// -D: each MQTT 5 property in each command, as it is refused or as it goes over the wire (cli-contract 1.8, Q2, Q27).
+// -D: each MQTT 5 property in each command, as it is refused or as it goes over the wire (contract 1.8, Q2, Q27).
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'

@@ -1,4 +1,4 @@
-// What mqtt-pub does around its messages: sources, repetition, limits, refusals, signals (cli-contract 1.8, 3.1 to 3.3
+// What mqtt-pub does around its messages: sources, repetition, limits, refusals, signals (contract 1.8, 3.1 to 3.3
 // and 3.5 with their Q-tags).
 
 import assert from 'node:assert/strict'

@@ -116,7 +116,7 @@ describe('mqtt-pub -l (3.4)', { concurrency: 4 }, () => {
 
   describe('lines are bytes (9.4)', { concurrency: 4 }, () => {
     const corpus: readonly [name: string, input: Buffer, messages: readonly string[]][] = [
-      // cli-contract 9.4
+      // contract 9.4
       [
         'blank lines, CR, no LF at the end',
         Buffer.from('one\n\ntwo\r\nthree'),

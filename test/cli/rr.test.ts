@@ -1,4 +1,4 @@
-// mqtt-rr: one request, one response, and nothing else taken for it (cli-contract 5 with Q40, Q42 and Q59 to Q63).
+// mqtt-rr: one request, one response, and nothing else taken for it (contract 5 with Q40, Q42 and Q59 to Q63).
 
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'

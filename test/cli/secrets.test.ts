@@ -1,4 +1,4 @@
-// Passwords: where they can come from, and that they are shown nowhere (issue: secrets; cli-contract 1.2 -P).
+// Passwords: where they can come from, and that they are shown nowhere (issue: secrets; contract 1.2 -P).
 
 import assert from 'node:assert/strict'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// Where options come from: files, profiles, the environment and the command line, and what of it wins (cli-contract
+// Where options come from: files, profiles, the environment and the command line, and what of it wins (contract
 // 1.10 and 1.11 with Q3, Q4, Q6, Q7, D1).
 
 import assert from 'node:assert/strict'

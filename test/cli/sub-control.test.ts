@@ -1,4 +1,4 @@
-// What mqtt-sub does with messages, and when it ends (cli-contract 4.1, 4.2, 4.5, 4.6 and 4.8 with their Q-tags).
+// What mqtt-sub does with messages, and when it ends (contract 4.1, 4.2, 4.5, 4.6 and 4.8 with their Q-tags).
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'

@@ -132,7 +132,7 @@ describe('mqtt-sub', { concurrency: 3 }, () => {
   })
 
   describe('output (4.2, 4.3, 4.4)', { concurrency: 4 }, () => {
-    // Rows of cli-contract 4.2 and 9.2: topic fmt/p, payload hello, QoS 1, retained, packet identifier 1.
+    // Rows of contract 4.2 and 9.2: topic fmt/p, payload hello, QoS 1, retained, packet identifier 1.
     const MESSAGE: Sent = { qos: 1, id: 1, retain: true }
     const formats: readonly [args: Args, output: string][] = [
       [[], 'hello\n'],
@@ -246,7 +246,7 @@ describe('mqtt-sub', { concurrency: 3 }, () => {
         'mqtt-sub',
         ['-V', 5, '-t', '#', '-q', 1, '-C', 1, '-F', '%j'],
       )
-      // Row of cli-contract 9.3.
+      // Row of contract 9.3.
       assert.equal(
         run.out.replace(/"tst":"[^"]*"/, '"tst":""'),
         '{"tst":"","topic":"fmt/p","qos":1,"retain":true,"payloadlen":5,"mid":1,"properties":{"content-type":"text/x","correlation-data":"corr","payload-format-indicator":1,"response-topic":"resp/t","user-properties":[{"k1":"v1"},{"k2":"v 2"},{"k1":"v3"}],"message-expiry-interval":3590},"payload":"hello"}\n',

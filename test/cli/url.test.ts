@@ -1,4 +1,4 @@
-// -L: broker, credentials and topic in one word (cli-contract 1.9, Q17, D3), completed by other options.
+// -L: broker, credentials and topic in one word (contract 1.9, Q17, D3), completed by other options.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

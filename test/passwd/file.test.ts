@@ -1,4 +1,4 @@
-// Password files in memory: what a line is, and that nothing changes but what is meant to (cli-contract 6.3, 6.4, 8.6).
+// Password files in memory: what a line is, and that nothing changes but what is meant to (contract 6.3, 6.4, 8.6).
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'

@@ -1,4 +1,4 @@
-// Hashes: those of other tools verify, ours verify elsewhere, and any password comes back right (cli-contract 6.5).
+// Hashes: those of other tools verify, ours verify elsewhere, and any password comes back right (contract 6.5).
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

@@ -1,4 +1,4 @@
-// Lines of other tools with their passwords: mosquitto_passwd 2.1, and 2.0 for the last two (cli-contract 6.5).
+// Lines of other tools with their passwords: mosquitto_passwd 2.1, and 2.0 for the last two (contract 6.5).
 
 import type { SchemeName } from '../../src/passwd/hash.js'
 

@@ -339,7 +339,7 @@ export const QOS: Type<Qos> = {
   read: (text) => wholeNumber(text, 0, 2) as Qos,
 }
 
-/** Text that brokers take: well-formed, without control and non-characters (cli-contract, "utf8"). */
+/** Text that brokers take: well-formed, without control and non-characters. */
 export const PLAIN: Type<string> = { read: plainText }
 export const TOPIC: Type<string> = { read: topicName }
 export const FILTER: Type<string> = { read: topicFilter }
