@@ -11,6 +11,7 @@ import {
   UsageError,
 } from '../errors.js'
 import type { Io, Signal } from './io.js'
+import { oneLine } from './one-line.js'
 
 export const EXIT = {
   ok: 0,
@@ -152,12 +153,4 @@ export class Reporter {
   #say(kind: string, text: string): void {
     this.#io.complain(`${this.#program}: ${kind} ${oneLine(text)}`)
   }
-}
-
-/** What a broker puts into a reason string must not move the cursor or begin a second line. */
-function oneLine(text: string): string {
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f]/g,
-    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
 }

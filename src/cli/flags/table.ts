@@ -10,6 +10,7 @@ import {
   type Version,
 } from '../../packet/index.js'
 import type { Format, ImportKind, SchemeName } from '../../passwd/index.js'
+import { oneLine } from '../one-line.js'
 
 export type Program = 'mqtt-pub' | 'mqtt-sub' | 'mqtt-rr' | 'mqtt-passwd'
 
@@ -375,11 +376,7 @@ function isPlain(text: string): boolean {
 
 /** For error lines: control characters made visible, and not longer than a line. */
 export function printable(text: string): string {
-  const shown = text.length > 80 ? `${text.slice(0, 80)}...` : text
-  return shown.replace(
-    /[\u0000-\u001f\u007f-\u009f]/g,
-    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
+  return oneLine(text.length > 80 ? `${text.slice(0, 80)}...` : text)
 }
 
 /** `; did you mean 'x'?` for the nearest candidate, if one is near. */
