@@ -134,6 +134,7 @@ class Run {
   readonly #receipts: Receipts | undefined
   readonly stop = new Stop()
   #isInputOver = false
+  #hasBeenFull = false
   /** Messages, not lines, that are not in the spool yet. */
   #untaken = 0
   /** The input is over, and there is no broker: one line that says it all. */
@@ -241,12 +242,20 @@ class Run {
     const wake = (): void => this.#sender?.wake()
     const { signal } = this.stop
     if (message === undefined) return
-    if (payload === undefined) return feedLines(this.#spool, message, this.#io.stdin, signal, wake)
+    if (payload === undefined)
+      return feedLines(this.#spool, message, this.#io.stdin, signal, wake, this.#full)
     this.#untaken = this.#given.repeat ?? 1
     return feedMessage(this.#spool, { ...message, payload }, this.#given, signal, () => {
       this.#untaken--
       wake()
     })
+  }
+
+  /** Says once why nothing more is read; what is dropped instead is counted at the end. */
+  readonly #full = (): void => {
+    if (this.#hasBeenFull || this.#given.spoolFull === 'drop-oldest') return
+    this.#hasBeenFull = true
+    this.#reporter.note(`the spool '${this.#spool.folder}' is full: standard input waits (--spool-max-bytes)`)
   }
 
   #inputIsOver(client: Client): void {

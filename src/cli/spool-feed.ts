@@ -24,13 +24,17 @@ export async function feedMessage(
   }
 }
 
-/** Stores each line; those that came together share a write. Resolves at the end of the input. */
+/**
+ * Stores each line; those that came together share a write. `full` is called whenever the reading waits for room. Resolves
+ * at the end of the input.
+ */
 export async function feedLines(
   spool: Spool,
   message: Omit<SpoolMessage, 'payload'>,
   input: Readable,
   stopped: AbortSignal,
   stored: () => void,
+  full: () => void,
 ): Promise<void> {
   let storing: Promise<void> = Promise.resolve()
   let failed = (_error: unknown): void => {}
@@ -40,6 +44,7 @@ export async function feedLines(
   const store = async (block: LineBlock): Promise<void> => {
     await spool.append(eachLine(block).map((payload) => ({ ...message, payload })))
     stored()
+    if (spool.isFull) full()
     await spool.room()
     lines.resume()
   }

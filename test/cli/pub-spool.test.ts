@@ -564,6 +564,7 @@ describe('what becomes of messages', { concurrency: 4 }, () => {
     }
     more()
     await running.saw('err', /kept in the spool meanwhile/)
+    await running.saw('err', /the spool '[^']+' is full: standard input waits \(--spool-max-bytes\)\n/)
     assert.ok(taken < 2_000, `${taken} lines`)
     const server = await broker(t, { port })
     assert.equal(told(await running.done).code, 0)

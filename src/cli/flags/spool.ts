@@ -82,7 +82,7 @@ export const SPOOL_FLAGS: readonly Flag[] = [
     on: ['mqtt-pub'],
     brief: 'When the spool is full: pause (default) or drop-oldest',
     detail:
-      'pause stops reading until there is room. drop-oldest removes what has waited longest, but nothing that may have been sent; what is removed is counted and reported, and the exit status is not 0.',
+      'pause stops reading until there is room, which is said once. drop-oldest removes what has waited longest, but nothing that may have been sent; what is removed is counted and reported, and the exit status is not 0.',
     takes: value('spoolFull', oneOf({ pause: 'pause', 'drop-oldest': 'drop-oldest' } as const)),
   },
   {
