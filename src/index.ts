@@ -23,7 +23,7 @@ export {
   TransportError,
   UsageError,
 } from './errors.js'
-export type { PropertiesOf, Qos, Version, Will } from './packet/index.js'
+export type { Payloads, PropertiesOf, Qos, Version, Will } from './packet/index.js'
 export { filterFault, matches, reasonText, topicFault } from './packet/index.js'
 export type { Outcome, SessionLossPolicy } from './session/index.js'
 export type { ProxySettings, TlsSettings, WebSocketSettings } from './transport/index.js'
