@@ -5,8 +5,12 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { arch, cpus, release } from 'node:os'
 import { parseArgs } from 'node:util'
+import { within } from '../support/processes.js'
+import { SHORT_LINES, STALLED } from '../torture/memory.js'
 import { CASES, type Case, type Result } from './cases.js'
 import { median } from './measure.js'
+
+const MEMORY_GOAL_MIB = 100
 
 const { values: given } = parseArgs({
   options: { only: { type: 'string' }, runs: { type: 'string' }, json: { type: 'string' } },
@@ -34,23 +38,26 @@ async function measured({ name, kind, goal, ours, peer, runs }: Case): Promise<R
     const [one, other] = [await ours(), await peer.run()]
     if (at > 0) mine.push(one) && theirs.push(other)
   }
-  const unit = kind === 'time' ? (r: Result) => r.seconds * 1000 : (r: Result) => r.done / r.seconds / 1e6
+  const unit = kind === 'rate' ? (r: Result) => r.done / r.seconds / 1e6 : (r: Result) => r.seconds * 1000
   const shown = (results: readonly Result[]): string => {
     const lost = results.some((result) => !isWhole(result)) ? ' (LOSES MESSAGES)' : ''
-    const value = median(results.map(unit))
-    return `${kind === 'time' ? `${value.toFixed(1)} ms` : `${value.toFixed(3)} M/s`}${lost}`
+    return `${kind === 'rate' ? `${median(results.map(unit)).toFixed(3)} M/s` : `${median(results.map(unit)).toFixed(1)} ms`}${lost}`
   }
   const comparable = [...mine, ...theirs].every(isWhole)
-  const ratio = comparable
-    ? median(mine.map((each, at) => unit(each) / unit(theirs[at] as Result)))
-    : undefined
+  const against = (compare: (one: number, other: number) => number): number =>
+    median(mine.map((each, at) => compare(unit(each), unit(theirs[at] as Result))))
+  const ratio = comparable ? against((one, other) => one / other) : undefined
+  const isMet = (ratio: number): boolean => {
+    if (kind === 'delay') return against((one, other) => one - other) <= goal
+    return kind === 'time' ? ratio <= goal : ratio >= goal
+  }
   return {
     name,
-    goal: `${kind === 'time' ? '<=' : '>='} ${goal}`,
+    goal: kind === 'delay' ? `<= peer + ${goal} ms` : `${kind === 'time' ? '<=' : '>='} ${goal}`,
     ours: shown(mine),
     peer: `${shown(theirs)} ${peer.name}`,
     ratio,
-    met: ratio === undefined ? undefined : kind === 'time' ? ratio <= goal : ratio >= goal,
+    met: ratio === undefined ? undefined : isMet(ratio),
     peakMiB: Math.round(Math.max(...mine.map(({ peakMiB }) => peakMiB))),
   }
 }
@@ -62,6 +69,14 @@ for (const make of CASES) {
   if (!words.every((word) => each.name.includes(word))) continue
   process.stderr.write(`${each.name}\n`)
   rows.push(await measured(each))
+}
+
+/** What a program holds at most while others stand still, send too much, or nothing but short lines. */
+const held: { name: string; peakMiB: number }[] = []
+for (const { name, run } of [...STALLED, ...SHORT_LINES]) {
+  if (!words.every((word) => `memory: ${name}`.includes(word))) continue
+  process.stderr.write(`memory: ${name}\n`)
+  held.push({ name, peakMiB: Math.round((await within(run)) / 2 ** 20) })
 }
 
 const machine = {
@@ -91,4 +106,10 @@ for (const { name, ours, peer, ratio, goal, met, peakMiB } of rows) {
   ]
   console.log(`| ${shown.join(' | ')} |`)
 }
-if (given.json !== undefined) writeFileSync(given.json, `${JSON.stringify({ ...machine, rows }, null, 2)}\n`)
+if (held.length > 0) {
+  console.log(`\n| memory, goal < ${MEMORY_GOAL_MIB} MiB | peak MiB |\n|---|---|`)
+  for (const { name, peakMiB } of held) console.log(`| ${name} | ${peakMiB} |`)
+}
+if (given.json !== undefined) {
+  writeFileSync(given.json, `${JSON.stringify({ ...machine, rows, held }, null, 2)}\n`)
+}

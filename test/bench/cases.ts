@@ -1,12 +1,15 @@
 // What is measured: each case runs our program and, in turn with it, a peer that does the same.
 
-import { execFileSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { createServer as createTlsServer } from 'node:tls'
 import { startMosquitto } from '../support/mosquitto.js'
+import { within } from '../support/processes.js'
 import { measure, ours, type Run, type Sample } from './measure.js'
 import { type Blast, BlastLink, listen, SinkLink } from './peer.js'
 
@@ -18,8 +21,11 @@ export interface Result extends Sample {
 
 export interface Case {
   name: string
-  /** `time`: ours / peer, at most `goal`. `rate`: messages per second, ours / peer, at least `goal`. */
-  kind: 'time' | 'rate'
+  /**
+   * `time`: ours / peer, at most `goal`. `rate`: messages per second, ours / peer, at least `goal`. `delay`: milliseconds,
+   * ours at most `goal` more than the peer's.
+   */
+  kind: 'time' | 'rate' | 'delay'
   goal: number
   ours: () => Promise<Result>
   peer: { name: string; run: () => Promise<Result> }
@@ -191,17 +197,64 @@ async function throughBroker(
   path: string,
   program: (name: 'pub' | 'sub', args: Run['args']) => Pick<Run, 'command' | 'args'>,
 ): Promise<Result> {
-  const cleanups: (() => Promise<void>)[] = []
-  const after = (cleanup: () => Promise<void>): number => cleanups.push(cleanup)
-  const broker = await startMosquitto({ after } as unknown as TestContext)
-  const to = ['-h', '127.0.0.1', '-p', broker.port, '-t', 'a', '-q', qos]
-  const subscriber = measure(program('sub', [...to, '-i', 'bench', '-C', count, '-W', 40]))
-  await broker.logged(/: bench [012] a$/)
-  const publisher = measure({ ...program('pub', [...to, '-l']), input: { path, piped: false } })
-  const [received, sent] = await Promise.all([subscriber, publisher])
-  for (const cleanup of cleanups) await cleanup()
-  const status = sent.status || received.status
-  return { ...received, status, done: received.lines, wanted: count }
+  return within(async (t) => {
+    const broker = await startMosquitto(t)
+    const to = ['-h', '127.0.0.1', '-p', broker.port, '-t', 'a', '-q', qos]
+    const subscriber = measure(program('sub', [...to, '-i', 'bench', '-C', count, '-W', 40]))
+    await broker.logged(/: bench [012] a$/)
+    const publisher = measure({ ...program('pub', [...to, '-l']), input: { path, piped: false } })
+    const [received, sent] = await Promise.all([subscriber, publisher])
+    const status = sent.status || received.status
+    return { ...received, status, done: received.lines, wanted: count }
+  })
+}
+
+const TRIPS = 5_000
+const TRIPS_PER_SECOND = 1_000
+
+/** The 99th percentile of the time from a line of the publisher's input to the line that the subscriber prints. */
+async function roundTrip(
+  program: (name: 'pub' | 'sub', args: Run['args']) => Pick<Run, 'command' | 'args'>,
+): Promise<Result> {
+  return within(async (t) => {
+    const broker = await startMosquitto(t)
+    const to = ['-h', '127.0.0.1', '-p', broker.port, '-t', 'a', '-q', 1]
+    const run = (name: 'pub' | 'sub', args: Run['args']): ChildProcess => {
+      const { command, args: words } = program(name, [...to, ...args])
+      return spawn(command, words.map(String), { stdio: ['pipe', 'pipe', 'inherit'] })
+    }
+    const sub = run('sub', ['-i', 'bench', '-C', TRIPS])
+    const delays: number[] = []
+    createInterface(sub.stdout as Readable).on('line', (line) =>
+      delays.push(performance.now() - Number(line)),
+    )
+    const ended = once(sub, 'close')
+    await broker.logged(/: bench [012] a$/)
+    const pub = run('pub', ['-l'])
+    const started = performance.now()
+    let sent = 0
+    await new Promise<void>((resolve) => {
+      const timer = setInterval(() => {
+        const due = Math.min(TRIPS, ((performance.now() - started) * TRIPS_PER_SECOND) / 1_000)
+        for (; sent < due; sent++) pub.stdin?.write(`${performance.now()}\n`)
+        if (sent < TRIPS) return
+        clearInterval(timer)
+        resolve()
+      }, 1)
+    })
+    pub.stdin?.end()
+    const [status] = await ended
+    const sorted = delays.toSorted((a, b) => a - b)
+    const p99 = sorted[Math.floor(0.99 * sorted.length)] ?? Number.NaN
+    return {
+      seconds: p99 / 1_000,
+      peakMiB: 0,
+      status,
+      lines: delays.length,
+      done: delays.length,
+      wanted: TRIPS,
+    }
+  })
 }
 
 export const CASES: readonly (() => Case)[] = [
@@ -316,5 +369,16 @@ export const CASES: readonly (() => Case)[] = [
       },
       runs: 3,
     }
+  }),
+  () => ({
+    name: 'round trip through mosquitto at 1,000 messages/s, QoS 1, 99th percentile',
+    kind: 'delay',
+    goal: 1,
+    ours: () => roundTrip((program, args) => ours(`mqtt-${program}`, args)),
+    peer: {
+      name: 'mosquitto_pub and mosquitto_sub',
+      run: () => roundTrip((program, args) => ({ command: `mosquitto_${program}`, args })),
+    },
+    runs: 3,
   }),
 ]

@@ -163,8 +163,9 @@ class Life {
     let isOver = false
     for (const effect of effects) {
       if (effect.type === 'send') this.#checkSent(effect.packet)
-      else if (effect.type === 'send-many') packetsOf(effect.packets).forEach((each) => this.#checkSent(each))
-      else if (effect.type === 'acknowledge') {
+      else if (effect.type === 'send-many') {
+        for (const packet of packetsOf(effect.packets)) this.#checkSent(packet)
+      } else if (effect.type === 'acknowledge') {
         for (const packed of effect.acks) this.#checkSent(unpackAck(packed))
       } else if (effect.type === 'deliver') {
         this.#delivered += effect.messages.length

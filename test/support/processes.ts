@@ -12,6 +12,16 @@ import { fileURLToPath } from 'node:url'
 /** What a test context is to a helper: it tells when everything has to be gone. */
 export type Scope = Pick<TestContext, 'after'>
 
+/** Gives `body` what a test context gives: an end at which everything is cleared up. */
+export async function within<R>(body: (t: Scope) => Promise<R>): Promise<R> {
+  const cleanups: (() => unknown)[] = []
+  try {
+    return await body({ after: (cleanup) => void cleanups.unshift(cleanup as () => unknown) })
+  } finally {
+    for (const cleanup of cleanups) await cleanup()
+  }
+}
+
 /** Far longer than anything here takes: reaching it means that something hangs. */
 const LIMIT_MS = 90_000
 

@@ -163,7 +163,7 @@ export function told({ code, signal, stdout, stderr }: Result): Told {
 export const QUIET: Told = { code: 0, out: '', err: '' }
 
 /** A folder that is gone when the test is over. */
-export function temporaryFolder(t: TestContext): string {
+export function temporaryFolder(t: Scope): string {
   const path = mkdtempSync(join(tmpdir(), 'mqtt-tools-'))
   t.after(() => rmSync(path, { recursive: true, force: true }))
   return path

@@ -5,7 +5,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import { findCommand, type Scope } from '../support/processes.js'
+import { findCommand, type Scope, within } from '../support/processes.js'
 import { newSeed } from '../support/random.js'
 import { CASES, type Case, VERSIONS, type Version } from './cases.js'
 import { type Killed, killAgainAndAgain } from './kills.js'
@@ -22,16 +22,6 @@ const { values } = parseArgs({
 })
 const { seed } = values
 const pattern = new RegExp(values.only)
-
-/** Gives a case what a test context gives: an end at which everything is cleared up. */
-async function within<R>(body: (t: Scope) => Promise<R>): Promise<R> {
-  const cleanups: (() => unknown)[] = []
-  try {
-    return await body({ after: (cleanup) => void cleanups.unshift(cleanup as () => unknown) })
-  } finally {
-    for (const cleanup of cleanups) await cleanup()
-  }
-}
 
 interface Job {
   name: string

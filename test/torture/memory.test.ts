@@ -2,232 +2,27 @@
 // does. What is counted are bytes, not seconds.
 
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { join } from 'node:path'
-import { describe, type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { packet, publish, u16 } from '../broker/wire.js'
-import { freePorts, needs, OPEN_BROKER, startMosquitto } from '../support/mosquitto.js'
-import { temporaryFolder } from '../support/run.js'
+import { existsSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { needs } from '../support/mosquitto.js'
+import { type Scenario, SHORT_LINES, STALLED } from './memory.js'
 
 const LIMIT_BYTES = 150_000_000
 const hasProc = existsSync('/proc/self/status')
   ? {}
   : { skip: 'there is no /proc here to tell the memory of a process' }
 
-/** A broker of raw bytes: `on` sees the first byte of each chunk. */
-async function raw(t: TestContext, on: (first: number, socket: Socket) => void): Promise<number> {
-  const sockets: Socket[] = []
-  const server = createServer((socket) => {
-    sockets.push(socket)
-    socket.on('error', () => {})
-    socket.on('data', (chunk) => on(chunk[0] as number, socket))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.close()
-    for (const socket of sockets) socket.destroy()
-  })
-  return (server.address() as AddressInfo).port
-}
-
-interface Watched {
-  child: ChildProcess
-  /** Exit status, with the greatest memory ever seen. */
-  ended: Promise<{ code: number | null; peak: number }>
-}
-
-function watch(
-  t: TestContext,
-  program: string,
-  args: readonly (string | number)[],
-  stdin?: ChildProcess,
-): Watched {
-  const bin = fileURLToPath(new URL(`../../bin/${program}`, import.meta.url))
-  const words = [bin, '-h', '127.0.0.1', '-t', 'b', ...args].map(String)
-  const child = spawn(process.execPath, words, { stdio: [stdin?.stdout ?? 'ignore', 'pipe', 'ignore'] })
-  let peak = 0
-  const look = setInterval(() => {
-    peak = Math.max(peak, peakOf(child.pid as number))
-  }, 50)
-  t.after(() => {
-    clearInterval(look)
-    child.kill('SIGKILL')
-  })
-  const ended = once(child, 'exit').then(([code]) => {
-    clearInterval(look)
-    return { code: code as number | null, peak }
-  })
-  return { child, ended }
-}
-
-function flood(t: TestContext): ChildProcess {
-  const lines = spawn('sh', ['-c', 'yes | head -n 300000'], { stdio: ['ignore', 'pipe', 'ignore'] })
-  t.after(() => lines.kill('SIGKILL'))
-  return lines
-}
-
-/** 0 where the process has gone. */
-function peakOf(pid: number): number {
-  try {
-    const [, kilobytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-    return Number(kilobytes ?? 0) * 1024
-  } catch {
-    return 0
-  }
-}
-
-function assertSmall(peak: number): void {
-  assert.ok(peak > 10_000_000, 'the memory was measured')
-  assert.ok(peak < LIMIT_BYTES, `${(peak / 1e6).toFixed(0)} MB`)
-}
-
-const CONNACK = packet(0x20, [0, 0])
-const SUBACK = packet(0x90, u16(1), [1])
-
-/** Answers CONNECT, and SUBSCRIBE with what `then` does. */
-function subscribed(then: (socket: Socket) => void): (first: number, socket: Socket) => void {
-  return (first, socket) => {
-    if (first === 0x10) socket.write(CONNACK)
-    if (first !== 0x82) return
-    socket.write(SUBACK)
-    then(socket)
-  }
-}
-
-describe('memory', { ...hasProc, concurrency: 4 }, () => {
-  const stopped: readonly [qos: number, what: string, more: (folder: string) => string[]][] = [
-    [0, '', () => []],
-    [1, '', () => []],
-    [2, '', () => []],
-    [0, ', with receipts', (folder) => [`--receipts=${join(folder, 'receipts')}`]],
-    [0, ', through a spool', (folder) => ['--spool', join(folder, 'spool')]],
-  ]
-  for (const [qos, what, more] of stopped) {
-    test(`-l without end into a broker that has stopped, QoS ${qos}${what}`, async (t) => {
-      const port = await raw(t, (first, socket) => {
-        if (first === 0x10) socket.write(CONNACK)
-        socket.pause()
-      })
-      const yes = spawn('yes', ['a line of some length, again and again'], {
-        stdio: ['ignore', 'pipe', 'ignore'],
-      })
-      t.after(() => yes.kill('SIGKILL'))
-      const { ended } = watch(
-        t,
-        'mqtt-pub',
-        ['-p', port, '-q', qos, '-l', '-W', 4, ...more(temporaryFolder(t))],
-        yes,
-      )
-      const { code, peak } = await ended
-      assert.equal(code, 27)
-      assertSmall(peak)
+function testEach(scenarios: readonly Scenario[]): void {
+  for (const { name, needsBroker, run } of scenarios) {
+    test(name, needsBroker ? needs('mosquitto') : {}, async (t) => {
+      const peak = await run(t)
+      assert.ok(peak > 10_000_000, 'the memory was measured')
+      assert.ok(peak < LIMIT_BYTES, `${(peak / 1e6).toFixed(0)} MB`)
     })
   }
+}
 
-  for (const qos of [0, 1] as const) {
-    test(`a stopped output under a fast broker, QoS ${qos}`, async (t) => {
-      const burst = Buffer.concat(
-        Array.from({ length: 2_000 }, (_, at) => publish(4, 'b', 'x'.repeat(50), { qos, id: at + 1 })),
-      )
-      let written = 0
-      const port = await raw(
-        t,
-        subscribed((socket) => {
-          const more = (): void => {
-            if (written > 400_000_000) return
-            socket.write(burst, (error) => {
-              if (error) return
-              written += burst.length
-              more()
-            })
-          }
-          more()
-        }),
-      )
-      const { child, ended } = watch(t, 'mqtt-sub', ['-p', port, '-q', qos, '-k', 5, '-W', 8])
-      child.stdout?.pause()
-      const { code, peak } = await ended
-      assert.equal(code, 27)
-      assert.ok(written < 100_000_000, `${written} bytes were taken`)
-      assertSmall(peak)
-    })
-  }
+describe('memory', { ...hasProc, concurrency: 4 }, () => testEach(STALLED))
 
-  test('a million tiny packets in one segment', async (t) => {
-    const count = 1_000_000
-    const tiny = publish(4, 'b', 'x')
-    const million = Buffer.alloc(count * tiny.length, tiny)
-    const port = await raw(
-      t,
-      subscribed((socket) => socket.write(million)),
-    )
-    const { child, ended } = watch(t, 'mqtt-sub', ['-p', port])
-    let received = 0
-    child.stdout?.on('data', (chunk: Buffer) => {
-      received += chunk.length
-      if (received === 2 * count) child.kill('SIGTERM')
-    })
-    const { code, peak } = await ended
-    assert.equal(code, 0)
-    assert.equal(received, 2 * count)
-    assertSmall(peak)
-  })
-
-  test('a peer that claims 256 MB and sends one byte a second', async (t) => {
-    let sent = 0
-    let finish = (): void => {}
-    const port = await raw(
-      t,
-      subscribed((socket) => {
-        socket.write(Buffer.from('30ffffff7f0001', 'hex'))
-        const drip = setInterval(() => {
-          socket.write('b')
-          if (++sent === 3) finish()
-        }, 1_000)
-        socket.on('close', () => clearInterval(drip))
-      }),
-    )
-    const { child, ended } = watch(t, 'mqtt-sub', ['-p', port])
-    await new Promise<void>((resolve) => {
-      finish = resolve
-    })
-    child.kill('SIGTERM')
-    assertSmall((await ended).peak)
-  })
-})
-
-// Nothing costs more for each byte: a single chunk of standard input holds 32,768 lines. One after the other, as the
-// garbage collector of a program that has no processor to itself falls behind.
-describe('memory under a flood of short lines', hasProc, () => {
-  const floods: readonly [what: string, more: (folder: string) => (string | number)[]][] = [
-    ['QoS 0', () => ['-q', 0]],
-    ['QoS 1', () => ['-q', 1]],
-    ['QoS 0 with receipts', (folder) => ['-q', 0, `--receipts=${join(folder, 'receipts')}`]],
-    ['QoS 1 with receipts', (folder) => ['-q', 1, `--receipts=${join(folder, 'receipts')}`]],
-    ['QoS 0 through a spool', (folder) => ['-q', 0, '--spool', join(folder, 'spool')]],
-    ['QoS 1 through a spool', (folder) => ['-q', 1, '--spool', join(folder, 'spool')]],
-  ]
-  for (const [what, more] of floods) {
-    test(what, needs('mosquitto'), async (t) => {
-      const { port } = await startMosquitto(t, OPEN_BROKER)
-      const { ended } = watch(t, 'mqtt-pub', ['-p', port, '-l', ...more(temporaryFolder(t))], flood(t))
-      const { code, peak } = await ended
-      assert.equal(code, 0)
-      assertSmall(peak)
-    })
-  }
-
-  test('QoS 1 into a spool, without a network', async (t) => {
-    const [port = 0] = await freePorts(1)
-    const folder = join(temporaryFolder(t), 'spool')
-    const { ended } = watch(t, 'mqtt-pub', ['-p', port, '-q', 1, '-l', '--spool', folder], flood(t))
-    const { code, peak } = await ended
-    assert.equal(code, 7)
-    assertSmall(peak)
-  })
-})
+// One after the other: the garbage collector of a program that has no processor to itself falls behind.
+describe('memory under a flood of short lines', hasProc, () => testEach(SHORT_LINES))
