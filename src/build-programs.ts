@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { type BuildOptions, build, type Plugin, transform } from 'esbuild'
+import { helpText } from './cli/flags/help.js'
 import type { Flag, Program } from './cli/flags/table.js'
 
 export type Write = (path: string, text: string) => void
@@ -36,8 +37,6 @@ const ON_DEMAND: Readonly<Record<string, string>> = {
   'cli-progress': 'cli-progress',
   socks: 'socks',
   ws: 'ws',
-  // For help that is enough: no command line, locales or files to look at, which takes most of its time.
-  yargs: './node_modules/yargs/browser.mjs',
 }
 
 function vendorFile(name: string): string {
@@ -46,14 +45,10 @@ function vendorFile(name: string): string {
 
 const onDemand: Plugin = {
   name: 'packages on demand',
-  setup({ onResolve, resolve }) {
+  setup({ onResolve }) {
     onResolve({ filter: /^[^.]/ }, ({ path, kind }) => {
       if (kind === 'entry-point' || !Object.hasOwn(ON_DEMAND, path)) return undefined
       return { path: `./${vendorFile(path)}.cjs`, external: true }
-    })
-    // Browsers would fetch them.
-    onResolve({ filter: /^https:\/\/unpkg\.com\// }, ({ path, kind, resolveDir }) => {
-      return resolve(path.includes('/cliui@') ? 'cliui' : 'yargs-parser/browser', { kind, resolveDir })
     })
     // Of yargs/helpers we want the parser alone; what the rest needs of the system is left out when nobody calls it.
     onResolve({ filter: /platform-shims\/esm\.mjs$/ }, ({ path, resolveDir }) => {
@@ -130,13 +125,16 @@ async function bundleProgram(program: Program, write: Write): Promise<void> {
     .flatMap(({ imports }) => imports)
     .filter(({ kind, external }) => kind === 'dynamic-import' && !external)
     .map(({ path }) => resolve(path))
+  // What yargs lays out is the same in every run.
+  const helpModule = `export const helpText = async () => ${JSON.stringify(await helpText(program))}`
   // esbuild puts together what the same parts need, and every part is to need the whole program.
   const needingProgram: Plugin = {
     name: 'parts need the program',
     setup({ onLoad }) {
       onLoad({ filter: /\.ts$/ }, ({ path }) => {
         if (!parts.includes(path)) return undefined
-        return { contents: `import ${JSON.stringify(entry)}\n${readFileSync(path, 'utf8')}`, loader: 'ts' }
+        const source = path.endsWith('/flags/help.ts') ? helpModule : readFileSync(path, 'utf8')
+        return { contents: `import ${JSON.stringify(entry)}\n${source}`, loader: 'ts' }
       })
     },
   }

@@ -1,4 +1,4 @@
-// The text of --help, laid out by yargs from the flag table. Loaded only when asked for.
+// The text of --help, laid out by yargs from the flag table: when the programs are built, as it is always the same.
 
 import yargs from 'yargs'
 import { flagsOf } from './index.js'
