@@ -47,7 +47,7 @@ export async function stream(
     const share = (nth + 0.1 + 0.8 * random()) / (2 * kills)
     await sub.prints(Math.floor(count * share))
     if (nth % 2 === 0) await publisher.killAndRestart()
-    else await killBroker(mosquitto, [publisher.running, sub])
+    else await killBroker(mosquitto, publisher.running, sub)
   }
   const { status, stderr } = await publisher.running.ended
   assert.equal(status, 0, stderr)
@@ -127,13 +127,17 @@ class Publisher {
   }
 }
 
-async function killBroker(mosquitto: Mosquitto, clients: readonly Running[]): Promise<void> {
-  await Promise.all(clients.map((client) => client.freeze()))
+async function killBroker(mosquitto: Mosquitto, pub: Running, sub: Running): Promise<void> {
+  await Promise.all([pub.freeze(), sub.freeze()])
   await mosquitto.settled()
   await mosquitto.save()
   await mosquitto.kill()
+  pub.signal('SIGCONT')
+  const said = sub.stderr.all.length
+  sub.signal('SIGCONT')
+  // A broker that is back at once, again and again within seconds, looks like another client with the same identifier.
+  await sub.stderr.seen(/next try in/, said)
   await mosquitto.restart()
-  for (const client of clients) client.signal('SIGCONT')
 }
 
 /** Numbers from 0 to 1 that follow from a seed (mulberry32). */
