@@ -219,10 +219,17 @@ export class Running {
   async freeze(): Promise<void> {
     this.signal('SIGSTOP')
     const tasks = `/proc/${this.pid}/task`
-    await until(`process ${this.pid} has stopped`, () =>
+    const isStopped = (task: string): boolean =>
       // number (name) state ...
-      readdirSync(tasks).every((task) => / T [^)]*$/.test(readFileSync(join(tasks, task, 'stat'), 'latin1'))),
-    )
+      / T [^)]*$/.test(readFileSync(join(tasks, task, 'stat'), 'latin1'))
+    await until(`process ${this.pid} has stopped, or is over`, () => {
+      try {
+        return this.#over || readdirSync(tasks).every(isStopped)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
+        throw error
+      }
+    })
   }
 
   /** Waits until stdout has that many lines. */

@@ -40,7 +40,8 @@ export async function stream(
   const mosquitto = await startMosquitto(t, BROKER)
   const to = ['-h', '127.0.0.1', '-p', String(mosquitto.port), '-V', version]
   const words = [...to, '-c', '-i', 'reader', '-t', 'n', '-q', String(qos)]
-  const sub = start(t, process.execPath, [MQTT_SUB, ...words], { endless: true })
+  // Which tells of attempts to connect that fail.
+  const sub = start(t, process.execPath, [MQTT_SUB, ...words, '--explain'], { endless: true })
   await mosquitto.subscribed(sub, 'reader', 'n')
   const publisher = new Publisher(t, sub, to, { qos, count, ahead })
   for (let nth = 0; nth < 2 * kills; nth++) {
@@ -132,12 +133,12 @@ async function killBroker(mosquitto: Mosquitto, pub: Running, sub: Running): Pro
   await mosquitto.settled()
   await mosquitto.save()
   await mosquitto.kill()
-  pub.signal('SIGCONT')
   const said = sub.stderr.all.length
   sub.signal('SIGCONT')
   // A broker that is back at once, again and again within seconds, looks like another client with the same identifier.
   await sub.stderr.seen(/next try in/, said)
   await mosquitto.restart()
+  pub.signal('SIGCONT')
 }
 
 /** Numbers from 0 to 1 that follow from a seed (mulberry32). */
