@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -226,8 +226,8 @@ export class Running {
       try {
         return this.#over || readdirSync(tasks).every(isStopped)
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
-        throw error
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+        return !existsSync(tasks) // or one thread has ended
       }
     })
   }
