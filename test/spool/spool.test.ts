@@ -4,9 +4,13 @@ import assert from 'node:assert/strict'
 import { chmodSync, cpSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { ClassicLevel } from 'classic-level'
 import { UsageError } from '../../src/errors.js'
 import { packetIdOf } from '../../src/spool/index.js'
 import { Bench, message, messages, told } from './support.js'
+
+/** What the store hands to its native part. */
+type Batch = (operations: unknown[], options: { sync?: boolean }) => Promise<void>
 
 test('what is appended is taken in order, once, and is gone when removed', async (t) => {
   const bench = new Bench(t)
@@ -306,4 +310,22 @@ test('an error of the disk is told in one line that names the folder', async (t)
   await assert.rejects(bench.open(), (error: Error) => {
     return error instanceof UsageError && error.message.startsWith(`--spool '${bench.folder}': `)
   })
+})
+
+test('the store is told to wait for the disk with each write, but where that is not wanted', async (t) => {
+  const batch = t.mock.method(ClassicLevel.prototype as unknown as { _batch: Batch }, '_batch')
+  for (const [sync, wanted] of [
+    ['each', true],
+    ['batch', true],
+    ['none', undefined],
+  ] as const) {
+    const bench = new Bench(t)
+    const spool = await bench.open({ sync })
+    batch.mock.resetCalls()
+    await spool.append(messages(1, 3))
+    // Also where the store hands the options on in an object of its own.
+    const syncs = batch.mock.calls.map(({ arguments: [, options] }) => options.sync)
+    assert.deepEqual(syncs, new Array(sync === 'each' ? 3 : 1).fill(wanted), sync)
+    await bench.close(spool)
+  }
 })
