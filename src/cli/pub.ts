@@ -25,8 +25,8 @@ import { Stop } from './stop.js'
 
 /**
  * Unacknowledged messages at a time at QoS 1, unless -M or an MQTT 5 broker says less: enough that round trips do not
- * limit. At QoS 2 brokers limit what is without PUBREL, in 3.x without saying so: mosquitto set to 20 resets the connection
- * of a client that has more. There the default of the client stays.
+ * limit. At QoS 2 the default of the client stays: before MQTT 5 brokers do not tell their limit, and mosquitto 2.0.11
+ * with max_queued_messages 0 resets the connection at the 21st message without PUBREL.
  */
 const IN_FLIGHT = 1_000
 /** Lines that came together in fewer bytes are handed on together. */

@@ -140,9 +140,9 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
     env: 'MQTT_MAX_INFLIGHT',
     group: 'session',
     on: ALL,
-    brief: 'QoS 1 and 2 messages in flight (default 1000, at QoS 2 20)',
+    brief: 'QoS 1 and 2 messages in flight (default 20; mqtt-pub at QoS 1: 1000)',
     detail:
-      'Messages sent and not yet acknowledged in full, up to 65535; a greater number means the default. An MQTT 5 broker may allow fewer, by its Receive Maximum; more than -M are never sent. The default of mqtt-pub is large enough for round trips not to limit it on a slow network, and more than it made neither mosquitto nor NATS much faster; at QoS 2 it is smaller, because brokers limit the unreleased messages of a client, and before MQTT 5 end its connection without a word (mosquitto by max_inflight_messages, 20 by default). Give more where the broker allows it. mqtt-sub and mqtt-rr, which send few, have 20.',
+      'Messages sent and not yet acknowledged in full, up to 65535; a greater number means the default. An MQTT 5 broker may allow fewer, by its Receive Maximum; more than -M are never sent. The default of mqtt-pub is large enough for round trips not to limit it on a slow network, and more than it made neither mosquitto nor NATS much faster; at QoS 2 it is smaller, because brokers limit the unreleased messages of a client, and before MQTT 5 end its connection without a word (mosquitto 2.0.11 with max_queued_messages 0, at more than its max_inflight_messages, 20 by default). Give more where the broker allows it. mqtt-sub and mqtt-rr, which send few, have 20.',
     takes: {
       type: int(1, MANY),
       set: (given, text) => {
