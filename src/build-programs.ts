@@ -5,8 +5,9 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { type BuildOptions, build, type Plugin, transform } from 'esbuild'
+import { completion } from './cli/flags/complete.js'
 import { helpText } from './cli/flags/help.js'
-import type { Flag, Program } from './cli/flags/table.js'
+import { type Flag, type Program, SHELLS } from './cli/flags/table.js'
 
 export type Write = (path: string, text: string) => void
 
@@ -57,8 +58,8 @@ const onDemand: Plugin = {
   },
 }
 
-/** The paragraphs of the manual, which no program prints. */
-const DETAIL = /^ {4}detail:\s*(?:'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|[A-Z_]+),$/gm
+/** What help, completion and manual say of a flag: laid out when the programs are built, and not needed behind that. */
+const WORDS = /^ {4}(brief|detail):\s*(?:'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|[A-Z_]+),$/gm
 
 /** Of the flag tables, what a program needs. */
 function flagsFor(program: Program): Plugin {
@@ -76,7 +77,7 @@ function flagsFor(program: Program): Plugin {
         })
         const contents = isForOthers
           ? tables.map(([name]) => `export const ${name} = []`).join('\n')
-          : readFileSync(path, 'utf8').replace(DETAIL, "    detail: '',")
+          : readFileSync(path, 'utf8').replace(WORDS, "    $1: '',")
         return { contents, loader: 'ts' }
       })
     },
@@ -125,15 +126,19 @@ async function bundleProgram(program: Program, write: Write): Promise<void> {
     .flatMap(({ imports }) => imports)
     .filter(({ kind, external }) => kind === 'dynamic-import' && !external)
     .map(({ path }) => resolve(path))
-  // What yargs lays out is the same in every run.
-  const helpModule = `export const helpText = async () => ${JSON.stringify(await helpText(program))}`
+  // What is printed of the flags is the same in every run.
+  const scripts = Object.fromEntries(SHELLS.map((shell) => [shell, completion(program, shell)]))
+  const laidOut: Readonly<Record<string, string>> = {
+    'help.ts': `export const helpText = async () => ${JSON.stringify(await helpText(program))}`,
+    'complete.ts': `export const completion = (_, shell) => (${JSON.stringify(scripts)})[shell]`,
+  }
   // esbuild puts together what the same parts need, and every part is to need the whole program.
   const needingProgram: Plugin = {
     name: 'parts need the program',
     setup({ onLoad }) {
       onLoad({ filter: /\.ts$/ }, ({ path }) => {
         if (!parts.includes(path)) return undefined
-        const source = path.endsWith('/flags/help.ts') ? helpModule : readFileSync(path, 'utf8')
+        const source = laidOut[basename(path)] ?? readFileSync(path, 'utf8')
         return { contents: `import ${JSON.stringify(entry)}\n${source}`, loader: 'ts' }
       })
     },

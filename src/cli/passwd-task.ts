@@ -13,7 +13,7 @@ import {
   type Scheme,
   userFault,
 } from '../passwd/index.js'
-import { spellings } from './flags/parse.js'
+import { flagNamed, flagsOf } from './flags/index.js'
 import { type Given, type GivenPasswd, printable } from './flags/table.js'
 
 export type Mode = 'set' | 'import' | 'delete' | 'hashPlain' | 'verify' | 'list'
@@ -148,7 +148,7 @@ function wordsFor({ words = [], passwd = {} }: Given, mode: (typeof MODES)[numbe
   }
   // The words themselves are not shown: one of them may be a password.
   if (words.length > wanted.length) {
-    const misplaced = words.slice(1).some((word) => spellings('mqtt-passwd').has(word))
+    const misplaced = words.slice(1).some(isOption)
     const hint = misplaced
       ? ': options stand in front of FILE'
       : hasUser && !hasPassword && mode === undefined && words.length === 3
@@ -161,9 +161,13 @@ function wordsFor({ words = [], passwd = {} }: Given, mode: (typeof MODES)[numbe
   return { file, user, password: hasPassword ? others.shift() : undefined }
 }
 
+function isOption(word: string): boolean {
+  return flagNamed(flagsOf('mqtt-passwd'), word) !== undefined
+}
+
 /** Whether the word for USER reads like an option behind FILE, where it is none. */
 export function hasOptionAsUser({ mode, user }: Task): boolean {
-  return (mode === 'set' || mode === 'delete') && spellings('mqtt-passwd').has(user)
+  return (mode === 'set' || mode === 'delete') && isOption(user)
 }
 
 /** Arguments that are not UTF-8 arrive with this in place of their bytes. */

@@ -10,7 +10,9 @@ const TLS_PORTS = new Set([8883, 8884])
 export function foreignAnswer(head: Uint8Array, { tls, webSocket }: ClientOptions): ClosedError | undefined {
   // Inside WebSocket, or a second time inside TLS, nobody speaks these.
   if (webSocket !== undefined) return undefined
-  if (Buffer.from(head).toString('latin1').startsWith('HTTP/'))
+  if (head[1] === 0x02) return undefined // the Remaining Length of a CONNACK before MQTT 5, as most are
+  const text = Buffer.from(head).toString('latin1')
+  if (text.startsWith('HTTP/'))
     return new ClosedError(
       'connection lost: the answer to CONNECT looks like HTTP: try --ws, or another port',
     )
@@ -19,7 +21,6 @@ export function foreignAnswer(head: Uint8Array, { tls, webSocket }: ClientOption
     return new ClosedError(
       'connection lost: the answer to CONNECT looks like TLS: try --cafile FILE, or -p 8883',
     )
-  const text = Buffer.from(head).toString('latin1')
   if (/^[ -~]{4}[ -~\r\n]?$/.test(text))
     return new ClosedError(
       `connection lost: the answer to CONNECT is text that begins with '${text.trim()}', not MQTT: is it another port?`,

@@ -1,5 +1,6 @@
 // The numbers of the standard: packet types with their fixed flags, and reason codes with their names.
 
+import { lazily } from './lazily.js'
 import type { AckType, PacketType, Version } from './types.js'
 
 /** Who may send a packet: the client, the server, or both. */
@@ -43,10 +44,10 @@ export const PACKETS: readonly PacketRow[] = [
   { number: 15, type: 'auth', label: 'AUTH', flags: 0, from: 'both', since: { version: 5, for: 'both' } },
 ]
 
-const BY_TYPE = new Map(PACKETS.map((row) => [row.type, row]))
+const byType = lazily(() => new Map(PACKETS.map((row) => [row.type, row])))
 
 export function packetRow(type: PacketType): PacketRow {
-  return BY_TYPE.get(type) as PacketRow
+  return byType().get(type) as PacketRow
 }
 
 /** `PUBLISH` for `publish`. */
@@ -122,11 +123,11 @@ const REASONS: readonly ReasonRow[] = [
   { code: 0xa2, name: 'wildcard subscriptions not supported', in: ['suback', 'disconnect'] },
 ]
 
-const BY_CODE = new Map(REASONS.map((row) => [row.code, row]))
+const byCode = lazily(() => new Map(REASONS.map((row) => [row.code, row])))
 
 /** Whether MQTT 5 lets `type` carry `code`, in either direction. */
 export function isReasonCode(type: CodedPacket, code: number): boolean {
-  return BY_CODE.get(code)?.in.includes(type) === true
+  return byCode().get(code)?.in.includes(type) === true
 }
 
 // MQTT 3.1.1 table 3.1.
@@ -147,10 +148,10 @@ export function reasonText(code: number, version: Version = 5): string {
 
 /** `not authorized` */
 export function reasonName(code: number): string {
-  return BY_CODE.get(code)?.name ?? 'unknown reason'
+  return byCode().get(code)?.name ?? 'unknown reason'
 }
 
 /** Whether a CONNACK or DISCONNECT with this code means "try later" rather than "never". */
 export function isTryLater(code: number, version: Version): boolean {
-  return version === 5 ? BY_CODE.get(code)?.later === true : code === 3
+  return version === 5 ? byCode().get(code)?.later === true : code === 3
 }

@@ -2,6 +2,7 @@
 
 import { UsageError } from '../errors.js'
 import { packetLabel } from './codes.js'
+import { lazily } from './lazily.js'
 import type { Reader } from './reader.js'
 import { topicFault } from './topic.js'
 import { binaryLength, utf8Length, varintLength, type Writer } from './writer.js'
@@ -84,12 +85,11 @@ type Values = Record<string, Wire[keyof Wire] | readonly Wire[keyof Wire][]>
 /** The empty set, shared by all packets that have none. */
 export const NONE: Readonly<Record<string, never>> = Object.freeze({})
 
-const BY_ID = new Map<string, Row>()
-const BY_NAME = new Map<string, Row>()
-for (const row of PROPERTIES as readonly Row[]) {
-  for (const bearer of row.in) BY_ID.set(`${bearer} ${row.id}`, row)
-  BY_NAME.set(row.name, row)
-}
+const ROWS: readonly Row[] = PROPERTIES
+const byId = lazily(
+  () => new Map(ROWS.flatMap((row) => row.in.map((bearer) => [`${bearer} ${row.id}`, row] as const))),
+)
+const byName = lazily(() => new Map(ROWS.map((row) => [row.name, row])))
 
 /** Reads Property Length and properties. Unknown or misplaced ones are malformed, repeated ones a protocol error. */
 export function readProperties<K extends Bearer>(body: Reader, bearer: K): PropertiesOf<K> {
@@ -101,7 +101,7 @@ export function readProperties<K extends Bearer>(body: Reader, bearer: K): Prope
   const rest = body.narrow(end)
   while (body.left > 0) {
     const id = body.varint()
-    const row = BY_ID.get(`${bearer} ${id}`)
+    const row = byId().get(`${bearer} ${id}`)
     if (row === undefined) {
       const where = bearer === 'will' ? 'will' : packetLabel(bearer)
       throw body.fail(
@@ -151,7 +151,7 @@ function readValue(body: Reader, row: Row): Wire[keyof Wire] {
 function measure(properties: object): number {
   let size = 0
   for (const [name, value] of Object.entries(properties)) {
-    const row = BY_NAME.get(name)
+    const row = byName().get(name)
     if (row === undefined || value === undefined) continue
     for (const item of row.many ? (value as Wire[keyof Wire][]) : [value]) size += 1 + measureValue(row, item)
   }
@@ -193,7 +193,7 @@ export function writeProperties(out: Writer, properties: object): void {
   if (properties === NONE) return out.u8(0)
   out.varint(measure(properties))
   for (const [name, value] of Object.entries(properties)) {
-    const row = BY_NAME.get(name)
+    const row = byName().get(name)
     if (row === undefined || value === undefined) continue
     for (const item of row.many ? (value as Wire[keyof Wire][]) : [value]) {
       out.u8(row.id)
@@ -228,7 +228,7 @@ function writeValue(out: Writer, row: Row, value: never): void {
  */
 export function checkProperties(properties: object, bearer: Bearer): void {
   for (const [name, value] of Object.entries(properties)) {
-    const row = BY_NAME.get(name)
+    const row = byName().get(name)
     if (row === undefined || !row.in.includes(bearer))
       throw new UsageError(`${name} does not belong in ${bearer}`)
     for (const item of row.many ? (value as Wire[keyof Wire][]) : [value as Wire[keyof Wire]])

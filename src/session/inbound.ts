@@ -7,25 +7,25 @@ import { InboundAliases } from './aliases.js'
 import { Owed } from './owed.js'
 import type { Sink } from './sink.js'
 
-// What is known of a packet identifier.
-/** Its exchange is incomplete, on the present connection. */
+// What is known of a packet identifier on the present connection.
+/** Its exchange is incomplete. */
 const OPEN = 1
-/** At QoS 2: delivered, and not yet released by PUBREL. */
-const UNRELEASED = 2
-/** That was on the present connection. */
-const FRESH = 4
+/** At QoS 2: it was delivered here. */
+const FRESH = 2
 
 export class Inbound<Tag> {
   readonly #sink: Sink<Tag>
   readonly #version: Version
   readonly #receiveMaximum: number
   readonly #aliasMaximum: number
-  /** By packet identifier. UNRELEASED is part of the session. */
-  readonly #states = new Uint8Array(65_536)
+  /** By packet identifier, 1 where a QoS 2 message was delivered and is not yet released by PUBREL. */
+  readonly #unreleased = new Uint8Array(65_536)
   #delivered = 0
   #written = 0
 
   // Of the present connection.
+  /** By packet identifier. Each turns to 0 with the connection, which must not take a loop in a short run. */
+  readonly #states = new Uint8Array(65_536)
   readonly #owed = new Owed()
   /** Incomplete exchanges, which Receive Maximum limits. */
   #open = 0
@@ -52,12 +52,13 @@ export class Inbound<Tag> {
     }
     // Until PUBREL the identifier means the message that was delivered, whatever DUP says [MQTT-4.3.3-10].
     if (qos === 1 || !this.#isRepeated(packet, state)) this.#deliver(packet, topic)
-    this.#states[packetId] = state | (qos === 1 ? OPEN : OPEN | UNRELEASED | FRESH)
+    if (qos === 2) this.#unreleased[packetId] = 1
+    this.#states[packetId] = state | (qos === 1 ? OPEN : OPEN | FRESH)
     this.#owe(qos === 1 ? 'puback' : 'pubrec', packetId, 0, this.#delivered)
   }
 
-  #isRepeated({ dup }: Publish, state: number): boolean {
-    if ((state & UNRELEASED) === 0) return false
+  #isRepeated({ dup, packetId }: Publish, state: number): boolean {
+    if (this.#unreleased[packetId] === 0) return false
     // 3.1 does not tell that the broker lost the session, but on a new connection only a message without DUP is new.
     return this.#version !== 3 || dup || (state & FRESH) !== 0
   }
@@ -97,9 +98,10 @@ export class Inbound<Tag> {
   }
 
   pubrel(packetId: number): void {
-    const known = ((this.#states[packetId] as number) & UNRELEASED) !== 0
+    const known = this.#unreleased[packetId] === 1
     this.#close(packetId)
     this.#states[packetId] = 0
+    this.#unreleased[packetId] = 0
     const reasonCode = known || this.#version !== 5 ? 0 : 0x92 // [MQTT-4.3.3-11]
     // It needs nothing to be safe, but must not overtake a PUBREC that does.
     this.#owe('pubcomp', packetId, reasonCode, 0)
@@ -109,14 +111,12 @@ export class Inbound<Tag> {
   lost(): void {
     this.#owed.clear()
     this.#open = 0
-    for (let packetId = 1; packetId < this.#states.length; packetId++) {
-      this.#states[packetId] = (this.#states[packetId] as number) & UNRELEASED
-    }
+    this.#states.fill(0)
     this.#aliases = new InboundAliases(this.#aliasMaximum)
   }
 
   /** The broker no longer knows the session: every identifier means a new message. */
   sessionLost(): void {
-    this.#states.fill(0)
+    this.#unreleased.fill(0)
   }
 }

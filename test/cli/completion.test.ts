@@ -6,8 +6,7 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { completion } from '../../src/cli/flags/complete.js'
 import { flagsOf } from '../../src/cli/flags/index.js'
-import { spellings } from '../../src/cli/flags/parse.js'
-import { COMMANDS } from '../../src/cli/flags/table.js'
+import { COMMANDS, spellings } from '../../src/cli/flags/table.js'
 import { cannot } from '../support/mosquitto.js'
 import { findCommand, start as startCommand } from '../support/processes.js'
 import { temporaryFolder } from '../support/run.js'
@@ -60,7 +59,7 @@ describe('in bash', { skip: findCommand('bash') === undefined ? 'bash is not on 
     test(`${program}: all options`, async (t) => {
       assert.deepEqual(
         (await offered(t, program, ['-'])).toSorted(),
-        [...spellings(program).keys()].toSorted(),
+        flagsOf(program).flatMap(spellings).toSorted(),
       )
     })
   }

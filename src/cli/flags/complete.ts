@@ -3,14 +3,10 @@
 import { flagsOf } from './index.js'
 import { takesWords } from './parse.js'
 import { propertiesFor, propertyName } from './property.js'
-import { COMMANDS, type Command, type Flag, type Program, type Shell } from './table.js'
+import { COMMANDS, type Command, type Program, type Shell, spellings } from './table.js'
 
 export function completion(program: Program, shell: Shell): string {
   return { bash, zsh, fish }[shell](program)
-}
-
-function names({ short, long }: Flag): string[] {
-  return [...(short === undefined ? [] : [`-${short}`]), ...(long === undefined ? [] : [`--${long}`])]
 }
 
 function propertyNames(command: Command): string[] {
@@ -24,8 +20,8 @@ function bash(program: Program): string {
   const withValue = flags.filter(({ value, joined, long }) => value && !joined && long !== 'property')
   const cases = withValue.flatMap((flag) => {
     const { choices, path } = flag.takes.type ?? {}
-    const pattern = names(flag).join(' | ')
-    if (choices) return [`    ${pattern}) COMPREPLY=($(compgen -W '${choices.join(' ')}' -- "$cur")) ;;`]
+    const pattern = spellings(flag).join(' | ')
+    if (choices) return [`    ${pattern}) COMPREPLY=($(compgen -W '${choices().join(' ')}' -- "$cur")) ;;`]
     if (path) return [`    ${pattern}) COMPREPLY=($(compgen -${path === 'file' ? 'f' : 'd'} -- "$cur")) ;;`]
     return []
   })
@@ -52,13 +48,13 @@ ${name}() {
   while ((at < COMP_CWORD)); do
     option=\${COMP_WORDS[at]} values=0
     case $option in
-${takesProperties ? skipProperty : ''}    ${withValue.flatMap(names).join(' | ')}) values=1 ;;
+${takesProperties ? skipProperty : ''}    ${withValue.flatMap(spellings).join(' | ')}) values=1 ;;
     esac
     ((at + values >= COMP_CWORD)) && break
     ((at += values + 1))
   done
   if ((at >= COMP_CWORD)); then
-    COMPREPLY=($(compgen -W '${flags.flatMap(names).join(' ')}' -- "$cur"))
+    COMPREPLY=($(compgen -W '${flags.flatMap(spellings).join(' ')}' -- "$cur"))
 ${takesWords(program) ? files : ''}    return
   fi
 ${takesProperties ? atProperty : ''}  case $option in
@@ -72,7 +68,7 @@ complete -o filenames -F ${name} ${program}
 function zsh(program: Program): string {
   const allProperties = [...new Set(COMMANDS.flatMap(propertyNames))]
   const rows = flagsOf(program).map((flag) => {
-    const all = names(flag)
+    const all = spellings(flag)
     const { type, many } = flag.takes
     const exclusive = many ? '*' : `(${all.join(' ')})`
     const equals = flag.joined ? '=-' : ''
@@ -83,7 +79,7 @@ function zsh(program: Program): string {
         ? '_files'
         : '_files -/'
       : type?.choices
-        ? `(${type.choices.join(' ')})`
+        ? `(${type.choices().join(' ')})`
         : ' '
     const tail =
       flag.long === 'property'
@@ -109,7 +105,7 @@ function fish(program: Program): string {
       ...(long === undefined ? [] : [`-l ${long}`]),
       ...(value === undefined || joined ? [] : takes.type?.path ? ['-r -F'] : ['-x']),
       ...(flag.long === 'property' ? [`-a ${quoted(COMMANDS.join(' '))}`] : []),
-      ...(takes.type?.choices ? [`-a ${quoted(takes.type.choices.join(' '))}`] : []),
+      ...(takes.type?.choices ? [`-a ${quoted(takes.type.choices().join(' '))}`] : []),
       `-d ${quoted(brief)}`,
     ]
     return words.join(' ')

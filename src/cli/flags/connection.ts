@@ -127,7 +127,7 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
     brief: 'Keep the session for SECONDS; switches to MQTT 5',
     detail: 'The session expiry interval. -1 and the infinity sign mean for ever, which needs -i.',
     takes: {
-      type: { ...TEXT, range: '-1 to 4294967295' },
+      type: { ...TEXT, range: () => '-1 to 4294967295' },
       set: (given, text) => {
         given.sessionExpiry = expiry(text)
         given.version = 5

@@ -23,6 +23,12 @@ export const FLAGS: readonly Flag[] = [
   ...TLS_FLAGS,
 ]
 
+/** The one that `word` spells, among these; a list of all spellings would be longer to make than to do without. */
+export function flagNamed(flags: readonly Flag[], word: string): Flag | undefined {
+  if (word.startsWith('--')) return flags.find(({ long }) => long !== undefined && long === word.slice(2))
+  return word.startsWith('-') ? flags.find(({ short }) => short === word.slice(1)) : undefined
+}
+
 export function flagsOf(program: Program): readonly Flag[] {
   return FLAGS.filter(({ on }) => on.includes(program))
 }

@@ -355,7 +355,7 @@ function option(flag: Flag): string[] {
   )
   const tail = valuePart(flag, (text) => `\\fI${text}\\fR`)
   const words = names.map((name) => `\\fB${escaped(String(name))}\\fR${tail}`)
-  const range = takes.type?.range === undefined ? '' : ` ${value}: ${takes.type.range}.`
+  const range = takes.type?.range === undefined ? '' : ` ${value}: ${takes.type.range()}.`
   return ['.TP', words.join(', '), `${escaped(brief)}.`, escaped(`${detail}${range}`)]
 }
 

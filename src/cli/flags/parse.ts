@@ -2,9 +2,9 @@
 
 import { Parser } from 'yargs/helpers'
 import { UsageError } from '../../errors.js'
-import { FLAGS, flagsOf } from './index.js'
+import { FLAGS, flagNamed, flagsOf } from './index.js'
 import { packWords, propertyWords } from './property.js'
-import { didYouMean, type Flag, type Given, type Program, printable, spelling } from './table.js'
+import { didYouMean, type Flag, type Given, type Program, printable, spelling, spellings } from './table.js'
 
 // Together these give the lexing of mosquitto 2.1: a value is whatever follows, `-abc`, empty or `007` included.
 const LEXING = {
@@ -28,22 +28,12 @@ export interface Occurrence {
   text: string
 }
 
-/** Every spelling of the program's flags. */
-export function spellings(program: Program): ReadonlyMap<string, Flag> {
-  const rows = new Map<string, Flag>()
-  for (const flag of flagsOf(program)) {
-    if (flag.short !== undefined) rows.set(`-${flag.short}`, flag)
-    if (flag.long !== undefined) rows.set(`--${flag.long}`, flag)
-  }
-  return rows
-}
-
 /**
  * The flags in `words`, from the left, up to the first word that is wrong: its error comes last, because what stands
  * before it counts (`--help`, say).
  */
 export function lex(program: Program, words: readonly string[]): (Occurrence | UsageError)[] {
-  const rows = spellings(program)
+  const rows = flagsOf(program)
   const packed = packProperties(words, rows)
   // The parser takes its time for each flag that it knows, so it gets to know those that could be meant.
   const flags = [...new Set(packed.flatMap((each) => option(each, rows).flag ?? []))]
@@ -79,11 +69,13 @@ export function lex(program: Program, words: readonly string[]): (Occurrence | U
 /** An option in a word of its own; a value that may be left out is joined to it by `=`. */
 export function option(
   word: string,
-  rows: ReadonlyMap<string, Flag>,
+  rows: readonly Flag[],
 ): { flag: Flag | undefined; name: string; joined?: string } {
-  const [, name = '', joined] = /^(--[^=]+)=(.+)$/s.exec(word) ?? []
-  const flag = rows.get(name)
-  return flag?.joined && joined !== undefined ? { flag, name, joined } : { flag: rows.get(word), name: word }
+  const [, name = '', joined] = (word.startsWith('--') && /^(--[^=]+)=(.+)$/s.exec(word)) || []
+  const flag = flagNamed(rows, name)
+  return flag?.joined && joined !== undefined
+    ? { flag, name, joined }
+    : { flag: flagNamed(rows, word), name: word }
 }
 
 function takesNextWord({ value, joined }: Flag): boolean {
@@ -113,7 +105,7 @@ export function takesWords(program: Program): boolean {
 function behindOptions(
   program: Program,
   words: readonly string[],
-  rows: ReadonlyMap<string, Flag>,
+  rows: readonly Flag[],
 ): (Occurrence | UsageError)[] {
   const [first = '', ...others] = words
   const wrong = (): UsageError => unknown(first, rows)
@@ -126,7 +118,7 @@ function behindOptions(
 }
 
 /** The three or four words behind each -D as one, which is what the rest can handle. */
-function packProperties(words: readonly string[], rows: ReadonlyMap<string, Flag>): string[] {
+function packProperties(words: readonly string[], rows: readonly Flag[]): string[] {
   const packed: string[] = []
   for (let at = 0; at < words.length; at++) {
     const name = words[at] as string
@@ -162,17 +154,17 @@ export function note(given: Given, { flag, text }: Occurrence): void {
 }
 
 /** A word that is no option of this program. */
-export function unknown(typed: string, rows: ReadonlyMap<string, Flag>): UsageError {
+export function unknown(typed: string, rows: readonly Flag[]): UsageError {
   const [, name] = /^(--[^=]+=|-[^-])./s.exec(typed) ?? []
   if (name !== undefined && isSecret(name)) {
     return new UsageError(
       `unknown option '${name}...': the value is a word of its own, as in ${name.replace('=', '')} VALUE`,
     )
   }
-  const { joined, value } = rows.get(typed.replace(/=$/, '')) ?? {}
+  const { joined, value } = flagNamed(rows, typed.replace(/=$/, '')) ?? {}
   if (joined) return new UsageError(`${typed} needs a value: ${value}`)
   const hint = typed.startsWith('-')
-    ? didYouMean(typed, [...rows.keys()])
+    ? didYouMean(typed, rows.flatMap(spellings))
     : ' (values with spaces need quotes)'
   return new UsageError(`unknown option '${printable(typed)}'${hint}`)
 }

@@ -44,7 +44,7 @@ export const RECONNECT_FLAGS: readonly Flag[] = [
       'The delay begins with MIN and doubles up to MAX while attempts fail, or connections are of no use; chance takes off up to half, so that many clients do not come back in the same moment.',
     takes: value('reconnectDelaySeconds', {
       read: delays,
-      range: `two numbers from 0.01 to ${LONGEST_SECONDS} with a comma between them, fractions allowed`,
+      range: () => `two numbers from 0.01 to ${LONGEST_SECONDS} with a comma between them, fractions allowed`,
     }),
   },
   {

@@ -3,7 +3,7 @@
 
 import { UsageError } from '../../errors.js'
 import { flagsOf } from './index.js'
-import { lex, note, type Occurrence, option, spellings, unknown } from './parse.js'
+import { lex, note, type Occurrence, option, unknown } from './parse.js'
 import { packWords, propertyWords } from './property.js'
 import { envName, type Flag, type Given, type Program, printable } from './table.js'
 
@@ -167,7 +167,7 @@ function configFolder({ XDG_CONFIG_HOME, HOME }: Environment): string | undefine
 
 /** One option on each line: its name, blanks, and the value up to the end of the line; # in front is a comment. */
 function fromFile(program: Program, given: Given, { path, text }: OptionsFile, origins: Origins): void {
-  const rows = spellings(program)
+  const rows = flagsOf(program)
   for (const [at, line] of text.split('\n').entries()) {
     if (line.startsWith('#') || line.trim() === '') continue
     const where = `${path} line ${at + 1}:`
@@ -181,7 +181,7 @@ function fromFile(program: Program, given: Given, { path, text }: OptionsFile, o
   }
 }
 
-function readLine(rows: ReadonlyMap<string, Flag>, line: string): Occurrence {
+function readLine(rows: readonly Flag[], line: string): Occurrence {
   const [, word = '', blank, value = ''] = /^[ \t]*([^ \t]+)(?:([ \t]+)([\s\S]*))?$/.exec(line) ?? []
   const { flag, name, joined } = option(word, rows)
   if (flag === undefined) throw unknown(name, rows)

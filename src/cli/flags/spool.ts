@@ -6,7 +6,7 @@ import { decimal, type Flag, FOLDER, type Given, on, oneOf, printable, type Type
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }
 
 const SIZE: Type<number> = {
-  range: 'at least 1; K, M or G behind it stands for KiB, MiB or GiB',
+  range: () => 'at least 1; K, M or G behind it stands for KiB, MiB or GiB',
   read: (text) => {
     const [, digits = '', unit = ''] = /^(\d+)([KMG]?)$/i.exec(text) ?? []
     const bytes = digits === '' ? 0 : Number(digits) * (UNITS[unit.toUpperCase()] as number)

@@ -181,8 +181,8 @@ export interface Type<T> {
   /** Throws UsageError naming the value; the flag is named by the caller. */
   read(text: string): T
   /** For the manual: range or list of values, as it follows "VALUE: ". */
-  range?: string
-  choices?: readonly string[]
+  range?(): string
+  choices?(): readonly string[]
   path?: 'file' | 'folder'
 }
 
@@ -273,9 +273,14 @@ export function envName({ env, long }: Flag): string | undefined {
   return env ?? `MQTT_${long?.toUpperCase().replaceAll('-', '_')}`
 }
 
+/** `-q` and `--qos` */
+export function spellings({ short, long }: Flag): string[] {
+  return [...(short === undefined ? [] : [`-${short}`]), ...(long === undefined ? [] : [`--${long}`])]
+}
+
 /** `-q, --qos` */
-export function spelling({ short, long }: Flag): string {
-  return [short && `-${short}`, long && `--${long}`].filter(Boolean).join(', ')
+export function spelling(flag: Flag): string {
+  return spellings(flag).join(', ')
 }
 
 /** The value as it follows the name in help and manual: ` SECONDS`, or `[=SECONDS]` where it may be left out. */
@@ -294,10 +299,11 @@ export const FILE: Type<string> = { read: (text) => text, path: 'file' }
 export const FOLDER: Type<string> = { read: (text) => text, path: 'folder' }
 
 export function int(min: number, max: number): Type<number> {
-  return {
-    range: max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `${min} to ${max}`,
-    read: (text) => wholeNumber(text, min, max),
-  }
+  return { range: () => rangeText(min, max), read: (text) => wholeNumber(text, min, max) }
+}
+
+function rangeText(min: number, max: number): string {
+  return max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `${min} to ${max}`
 }
 
 export function wholeNumber(text: string, min: number, max: number): number {
@@ -309,27 +315,26 @@ export function wholeNumber(text: string, min: number, max: number): number {
 
 /** A decimal number, fractions allowed. */
 export function decimal(min: number, max: number): Type<number> {
-  const range = max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `${min} to ${max}`
   return {
-    range: `${range}, fractions allowed`,
+    range: () => `${rangeText(min, max)}, fractions allowed`,
     read: (text) => {
       const value = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN
       if (value >= min && value <= max) return value
-      throw new UsageError(`'${printable(text)}': expected a number, ${range}`)
+      throw new UsageError(`'${printable(text)}': expected a number, ${rangeText(min, max)}`)
     },
   }
 }
 
 export function oneOf<T>(values: Readonly<Record<string, T>>, ignoreCase = false): Type<T> {
-  const choices = Object.keys(values)
+  const choices = (): string[] => Object.keys(values)
   return {
     choices,
-    range: choices.join(', '),
+    range: () => choices().join(', '),
     read: (text) => {
       const key = ignoreCase ? text.toLowerCase() : text
       if (Object.hasOwn(values, key)) return values[key] as T
       throw new UsageError(
-        `'${printable(text)}': expected one of ${choices.join(', ')}${didYouMean(key, choices)}`,
+        `'${printable(text)}': expected one of ${choices().join(', ')}${didYouMean(key, choices())}`,
       )
     },
   }
