@@ -39,8 +39,9 @@ launch(process.argv[1], (path, script) => kept.push([path, script]))
 function runsOf(program: Program, port: number, tlsPort: number): string[] {
   const usual = USUAL[program]
   if (program === 'mqtt-passwd') return ['--help', usual]
-  const over = (at: number): string => `-h 127.0.0.1 -p ${at} ${usual}`
-  return ['--help', `--psk 00 --psk-identity x ${over(tlsPort)}`, over(port)]
+  const over = (at: number, words = usual): string => `-h 127.0.0.1 -p ${at} ${words}`
+  const lines = program === 'mqtt-pub' ? [over(port, '-t a -l')] : []
+  return ['--help', ...lines, `--psk 00 --psk-identity x ${over(tlsPort)}`, over(port)]
 }
 
 /** Listens on a port of its own. */

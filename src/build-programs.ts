@@ -25,8 +25,7 @@ const COMMON_JS = {
   platform: 'node',
   target: 'node20',
   format: 'cjs',
-  minifySyntax: true,
-  minifyWhitespace: true, // names stay, for the stack of a fault of ours
+  minify: true, // methods keep their names, for the stack of a fault of ours
   supported: { 'dynamic-import': false },
 } as const
 
@@ -61,6 +60,17 @@ const onDemand: Plugin = {
 /** What help, completion and manual say of a flag: laid out when the programs are built, and not needed behind that. */
 const WORDS = /^ {4}(brief|detail):\s*(?:'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|[A-Z_]+),$/gm
 
+/** Of package.json. */
+const versionAlone: Plugin = {
+  name: 'the version alone',
+  setup({ onLoad }) {
+    onLoad({ filter: /package\.json$/ }, ({ path }) => {
+      const { version } = JSON.parse(readFileSync(path, 'utf8')) as { version: string }
+      return { contents: JSON.stringify({ version }), loader: 'json' }
+    })
+  },
+}
+
 /** Of the flag tables, what a program needs. */
 function flagsFor(program: Program): Plugin {
   return {
@@ -92,9 +102,10 @@ function launched(code: string): string {
 
 export async function bundlePrograms(programs: readonly Program[], write: Write): Promise<void> {
   const plain = { ...BUNDLED, ...COMMON_JS, plugins: [onDemand] }
-  const alone = { launch: 'src/launch.ts', 'passwd-worker': 'src/passwd/worker.ts' }
-  const started = await build({ ...BUNDLED, ...COMMON_JS, entryPoints: alone }) // by Node: with all they need
-  for (const { path, text } of started.outputFiles) write(path, text)
+  const entryPoints = { launch: 'src/launch.ts', 'passwd-worker': 'src/passwd/worker.ts' }
+  // Node starts these: with all they need.
+  const started = await build({ ...BUNDLED, format: 'esm', entryPoints, plugins: [versionAlone] })
+  for (const { path, text } of started.outputFiles) write(path, await commonJs(text))
   const packages = Object.entries(ON_DEMAND).map(([name, entry]) => [vendorFile(name), entry])
   const vendored = await build({ ...plain, entryPoints: Object.fromEntries(packages) })
   for (const { path, text } of vendored.outputFiles) write(path, launched(text))
@@ -108,6 +119,11 @@ const EXPORTS = /^export \{([^}]*)\};$/m
 function plainExports(_: string, names: string): string {
   const entries = names.split(',').map((each) => each.trim().split(' as '))
   return `module.exports = { ${entries.map(([name, alias = name]) => `${alias}: ${name}`).join(', ')} }\n`
+}
+
+/** An ECMAScript module as one of CommonJS. */
+async function commonJs(text: string): Promise<string> {
+  return (await transform(text.replace(EXPORTS, plainExports), COMMON_JS)).code
 }
 
 /** What a part shares with its program is in the program's file, and there alone: classes must exist once. */
@@ -143,7 +159,10 @@ async function bundleProgram(program: Program, write: Write): Promise<void> {
       })
     },
   }
-  const { outputFiles } = await build({ ...options, plugins: [onDemand, needingProgram, flagsFor(program)] })
+  const { outputFiles } = await build({
+    ...options,
+    plugins: [onDemand, versionAlone, needingProgram, flagsFor(program)],
+  })
   // The entry is left with the import of the program and nothing else: the program takes its place.
   const stub = outputFiles.find(({ path }) => basename(path) === `${program}.cjs`)
   const [, core] = /^import\s*"\.\/([^"]+)";\s*$/.exec(stub?.text ?? '') ?? []
@@ -151,7 +170,6 @@ async function bundleProgram(program: Program, write: Write): Promise<void> {
   for (const { path, text } of outputFiles) {
     if (path === stub?.path) continue
     const renamed = text.replaceAll(`"./${core}"`, `"./${program}.cjs"`)
-    const { code } = await transform(renamed.replace(EXPORTS, plainExports), COMMON_JS)
-    write(basename(path) === core ? `dist/${program}.cjs` : path, launched(code))
+    write(basename(path) === core ? `dist/${program}.cjs` : path, launched(await commonJs(renamed)))
   }
 }

@@ -1,9 +1,7 @@
 // The world as the programs see it: streams, environment, signals. The only file that names `process`.
 
 import type { Readable, Writable } from 'node:stream'
-import { isatty } from 'node:tty'
 import { Alarm, now } from '../client/index.js'
-import { SecretLine } from './secret-line.js'
 
 /** How long the last output may take to leave. */
 const FLUSH_LIMIT_MS = 1_000
@@ -71,9 +69,6 @@ function stderr(): NodeJS.WriteStream {
 export function processIo(): Io {
   const { env } = process
   let leftOut = 0
-  const isScreen = isatty(2)
-  const screen = (): NodeJS.WriteStream | undefined =>
-    isScreen && env.TERM !== 'dumb' ? stderr() : undefined
   let isDrawn = false
   const wipe = (): void => {
     if (isDrawn) stderr().write(WIPE)
@@ -87,15 +82,17 @@ export function processIo(): Io {
     },
     get terminal() {
       const { stdin } = process
-      return stdin.isTTY ? { askSecret: (prompt: string) => askSecret(stdin, stderr(), prompt) } : undefined
+      return stdin.isTTY ? { askSecret: (prompt: string) => ask(stdin, stderr(), prompt) } : undefined
     },
     get stderr() {
       return stderr()
     },
     get screen() {
-      return isScreen ? stderr() : undefined
+      return stderr().isTTY ? stderr() : undefined
     },
-    colour: wantsColour(env, isScreen),
+    get colour() {
+      return wantsColour(env)
+    },
     hideArguments(name) {
       process.title = name
     },
@@ -119,8 +116,8 @@ export function processIo(): Io {
     },
     draw(line) {
       wipe()
-      const terminal = screen()
-      if (terminal === undefined || line === '' || terminal.writableLength > 0) return
+      const terminal = stderr()
+      if (!terminal.isTTY || env.TERM === 'dumb' || line === '' || terminal.writableLength > 0) return
       terminal.write(line.slice(0, (terminal.columns || 80) - 1)) // in a second line it could not be removed
       isDrawn = true
     },
@@ -145,51 +142,16 @@ export function processIo(): Io {
   }
 }
 
-function askSecret(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prompt: string): Promise<string> {
-  return new Promise((resolve) => {
-    const line = new SecretLine()
-    const finish = (): void => {
-      stdin.removeListener('data', onData)
-      stdin.removeListener('end', onEnd)
-      stdin.setRawMode(false)
-      stdin.pause()
-      stderr.write('\n')
-    }
-    const onData = (chunk: string): void => {
-      const characters = [...chunk]
-      for (const [at, character] of characters.entries()) {
-        const end = line.take(character)
-        if (end === undefined) continue
-        finish()
-        // Raw mode hands on as characters what would be signals.
-        if (end === 'interrupt' || end === 'quit') {
-          process.kill(process.pid, end === 'interrupt' ? 'SIGINT' : 'SIGQUIT')
-          return
-        }
-        const rest = characters.slice(at + 1).join('')
-        const ahead = character === '\r' ? rest.replace(/^\n/, '') : rest
-        if (ahead !== '') stdin.unshift(ahead)
-        return resolve(line.text)
-      }
-    }
-    const onEnd = (): void => {
-      finish()
-      resolve(line.text)
-    }
-    stdin.setRawMode(true) // before the prompt: whoever answers it at once must not be echoed
-    stdin.setEncoding('utf8')
-    stdin.on('data', onData)
-    stdin.on('end', onEnd)
-    stdin.resume() // after an earlier question
-    stderr.write(prompt)
-  })
+async function ask(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prompt: string): Promise<string> {
+  return (await import('./ask-secret.js')).askSecret(stdin, stderr, prompt)
 }
 
-function wantsColour(env: Io['env'], isTerminal: boolean): boolean {
+function wantsColour(env: Io['env']): boolean {
   if ((env.NO_COLOR ?? '') !== '') return false
   const forced = env.FORCE_COLOR
   if (forced !== undefined) return forced !== '0' && forced !== 'false'
-  return isTerminal && env.TERM !== 'dumb'
+  // A terminal has a type, so without one nobody has to load what looks for a terminal.
+  return !['', 'dumb'].includes(env.TERM ?? '') && process.getBuiltinModule('node:tty').isatty(2)
 }
 
 function after(delayMs: number): Promise<void> {

@@ -148,21 +148,3 @@ function lineError(error: Error): MqttError {
       )
     : new UsageError(`standard input: ${error.message}`)
 }
-
-/** All bytes of a stream. Throws UsageError, naming `what`, where they are more than a packet can hold. */
-export async function readAll(input: Readable, what: string): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of input as AsyncIterable<Buffer>) {
-    chunks.push(chunk)
-    length += chunk.length
-    checkLength(length, what)
-  }
-  return Buffer.concat(chunks)
-}
-
-/** Throws UsageError, naming `what`, where so many bytes are more than a packet can hold. */
-export function checkLength(length: number, what: string): void {
-  if (length <= MAX_REMAINING_LENGTH) return
-  throw new UsageError(`${what} is longer than ${MAX_REMAINING_LENGTH} bytes, the most a message can hold`)
-}

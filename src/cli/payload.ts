@@ -1,12 +1,12 @@
 // The payload of a message that is published whole.
 
 import { closeSync, createReadStream, fstatSync, openSync, readFileSync } from 'node:fs'
+import type { Readable } from 'node:stream'
 import { UsageError } from '../errors.js'
 import { MAX_REMAINING_LENGTH } from '../packet/index.js'
 import { reason } from './files.js'
 import type { Source } from './flags/table.js'
 import type { Io } from './io.js'
-import { checkLength, readAll } from './lines.js'
 
 /** The one message to publish; undefined for lines. Throws UsageError. */
 export async function readPayload(source: Source | undefined, io: Io): Promise<Uint8Array | undefined> {
@@ -48,4 +48,22 @@ async function readFile(path: string): Promise<Buffer> {
   } finally {
     closeSync(fd)
   }
+}
+
+/** All bytes of a stream. Throws UsageError, naming `what`, where they are more than a packet can hold. */
+export async function readAll(input: Readable, what: string): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of input as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    length += chunk.length
+    checkLength(length, what)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** Throws UsageError, naming `what`, where so many bytes are more than a packet can hold. */
+function checkLength(length: number, what: string): void {
+  if (length <= MAX_REMAINING_LENGTH) return
+  throw new UsageError(`${what} is longer than ${MAX_REMAINING_LENGTH} bytes, the most a message can hold`)
 }

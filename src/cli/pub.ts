@@ -16,7 +16,6 @@ import { EXIT, type Reporter, statusOf, statusOfSignal } from './exit.js'
 import { checkSpool } from './flags/spool.js'
 import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
-import { eachLine, type LineBlock, readLines } from './lines.js'
 import { readPayload } from './payload.js'
 import { type Progress, showProgress } from './progress-line.js'
 import type { RunReceipts } from './pub-receipts.js'
@@ -29,8 +28,6 @@ import { Stop } from './stop.js'
  * with max_queued_messages 0 resets the connection at the 21st message without PUBREL.
  */
 const IN_FLIGHT = 1_000
-/** Lines that came together in fewer bytes are handed on together. */
-const TOGETHER_BYTES = 1_048_576
 
 export function main(argv: readonly string[], io: Io): Promise<number> {
   return runProgram('mqtt-pub', argv, io, checkSpool, async (given, reporter) => {
@@ -78,7 +75,7 @@ async function publish(given: Given, reporter: Reporter, io: Io): Promise<number
   const { publish: properties = NONE, disconnect } = given.properties ?? {}
   const message = { qos: tally.qos, retain: mayRetain(given, client, reporter), properties }
   const work = lines
-    ? publishLines(client, topic, message, tally, io, stop.signal)
+    ? (await import('./pub-lines.js')).publishLines(client, topic, message, tally, io, stop.signal)
     : publishRepeatedly(client, topic, payload, message, tally, given, stop.signal)
   let failure: unknown
   try {
@@ -119,7 +116,7 @@ function mayRetain({ retain }: Given, client: Client, reporter: Reporter): boole
 }
 
 /** Counts what became of the messages. */
-class Tally {
+export class Tally {
   given = 0
   confirmed = 0
   /** The first thing that went wrong with a message. */
@@ -194,41 +191,6 @@ async function publishRepeatedly(
     await client.drained()
     await new Promise<void>((resolve) => tally.drain(resolve))
   }
-}
-
-/** Reads no faster than the client takes the lines. Resolves when the input has ended and all is settled. */
-async function publishLines(
-  client: Client,
-  topic: string,
-  message: PublishOptions,
-  tally: Tally,
-  io: Io,
-  interrupted: AbortSignal,
-): Promise<void> {
-  let isPaused = false
-  // Where lines need to be told apart, or one may be too long, they are taken one by one.
-  const together = tally.receipts === undefined && message.properties === NONE
-  const take = (block: LineBlock): boolean => {
-    if (together && block.bytes.length < TOGETHER_BYTES) {
-      return client.enqueueMany(topic, block, message, tally.next(block.ends.length))
-    }
-    for (const line of eachLine(block)) client.enqueue(topic, line, message, tally.next())
-    return client.writable && !tally.isBehind
-  }
-  const lines = readLines(io.stdin, (block) => {
-    if (interrupted.aborted || take(block) || isPaused) return
-    isPaused = true
-    lines.pause()
-    const resume = (): void => {
-      isPaused = false
-      lines.resume()
-    }
-    client.drain(() => tally.drain(resume))
-  })
-  interrupted.addEventListener('abort', () => lines.stop())
-  tally.onStop(() => lines.stop())
-  await lines.ended
-  if (!interrupted.aborted) await client.drained()
 }
 
 interface Conclusion {

@@ -3,13 +3,7 @@
 import type { ClientOptions } from '../client/index.js'
 import { UsageError } from '../errors.js'
 import type { PropertiesOf } from '../packet/index.js'
-import {
-  DEFAULT_PORT,
-  DEFAULT_TLS_PORT,
-  parseProxy,
-  proxyFromEnv,
-  proxyVariables,
-} from '../transport/index.js'
+import { DEFAULT_PORT, DEFAULT_TLS_PORT, loadProxyEnv, parseProxy } from '../transport/index.js'
 import type { Reporter } from './exit.js'
 import { type Given, type Program, plainText } from './flags/table.js'
 import type { Io } from './io.js'
@@ -208,7 +202,7 @@ async function target(
   const tls = tlsReason(given) && (await (await import('./tls.js')).tlsSettings(given, io, reporter))
   const { host, port, bind, srv } = given
   const webSocket = webSocketOf(given, version)
-  const proxy = proxyOf(given, tls !== undefined, io)
+  const proxy = await proxyOf(given, tls !== undefined, io)
   if (port === 0) warnOfSocket(given, proxy !== undefined, reporter)
   return {
     ...(tls && { tls }),
@@ -257,10 +251,11 @@ function webSocketOf({ ws, wsPath, wsHeaders }: Given, version: 3 | 4 | 5): Clie
   }
 }
 
-function proxyOf(given: Given, tls: boolean, { env }: Io): ClientOptions['proxy'] {
+async function proxyOf(given: Given, tls: boolean, { env }: Io): Promise<ClientOptions['proxy']> {
   const { proxy, host = 'localhost', port } = given
   if (proxy !== 'env') return proxy === undefined ? undefined : parseProxy(proxy)
   if (port === 0) return undefined // a unix socket
+  const { proxyFromEnv, proxyVariables } = await loadProxyEnv()
   const broker = { host, port: port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT) }
   if (given.explain) {
     const { name, except = name } = proxyVariables(env, broker)

@@ -445,7 +445,9 @@ export class Client {
     this.#sessionAlarm.cancel()
     this.#run(this.#session.lost(closing === 'closed'))
     this.#run(this.#session.abandon(error))
-    this.#opening.reject(error ?? new ClosedError('the client was closed'))
+    // An error is dear, and most runs end well.
+    if (this.#reconnect.connections === 0)
+      this.#opening.reject(error ?? new ClosedError('the client was closed'))
     this.#ended.resolve({ error, ...(closing && { closing }) })
     this.#inbox.end()
     this.#checkDrain()

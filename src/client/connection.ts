@@ -26,7 +26,6 @@ export interface ConnectionEvents {
   closed(error: MqttError, inOrder: boolean): void
 }
 
-const EMPTY = Buffer.alloc(0)
 // More than this is not gathered but handed on at once.
 const GATHER_BYTES = 65_536
 /** So many of the first bytes tell a foreign protocol. */
@@ -47,7 +46,7 @@ export class Connection {
   #onEnd: ((how: Closing) => void) | undefined
   #endLimitMs = 0
   #timedOut = false
-  #head = EMPTY
+  #head = ''
   /** The broker sent a DISCONNECT of its own, after ours. */
   #interrupted = false
 
@@ -66,8 +65,9 @@ export class Connection {
     })
     stream.on('data', (chunk: Buffer) => {
       if (this.#ended && this.#onEnd === undefined) return
-      if (this.#head.length < HEAD_BYTES)
-        this.#head = Buffer.concat([this.#head, chunk.subarray(0, HEAD_BYTES)])
+      if (this.#head.length < HEAD_BYTES) {
+        this.#head = (this.#head + chunk.toString('latin1', 0, HEAD_BYTES)).slice(0, HEAD_BYTES)
+      }
       this.#decoder.push(chunk)
       if (this.#ended) this.#listenForDisconnect()
       else events.readable()
@@ -78,8 +78,8 @@ export class Connection {
     stream.on('close', () => this.#closed())
   }
 
-  /** The first bytes that came, as far as they have. */
-  get head(): Uint8Array {
+  /** The first bytes that came, as far as they have, a character each. */
+  get head(): string {
     return this.#head
   }
 

@@ -7,23 +7,22 @@ import type { ClientOptions } from './options.js'
 const TLS_PORTS = new Set([8883, 8884])
 
 /** The first bytes after CONNECT belong to another protocol; undefined where they may be MQTT. */
-export function foreignAnswer(head: Uint8Array, { tls, webSocket }: ClientOptions): ClosedError | undefined {
+export function foreignAnswer(head: string, { tls, webSocket }: ClientOptions): ClosedError | undefined {
   // Inside WebSocket, or a second time inside TLS, nobody speaks these.
   if (webSocket !== undefined) return undefined
-  if (head[1] === 0x02) return undefined // the Remaining Length of a CONNACK before MQTT 5, as most are
-  const text = Buffer.from(head).toString('latin1')
-  if (text.startsWith('HTTP/'))
+  if (head[1] === '\x02') return undefined // the Remaining Length of a CONNACK before MQTT 5, as most are
+  if (head.startsWith('HTTP/'))
     return new ClosedError(
       'connection lost: the answer to CONNECT looks like HTTP: try --ws, or another port',
     )
   // A TLS record: an alert (0x15) or a handshake message (0x16), then the major version 3.
-  if (tls === undefined && (head[0] === 0x15 || head[0] === 0x16) && head[1] === 0x03)
+  if (tls === undefined && /^[\x15\x16]\x03/.test(head))
     return new ClosedError(
       'connection lost: the answer to CONNECT looks like TLS: try --cafile FILE, or -p 8883',
     )
-  if (/^[ -~]{4}[ -~\r\n]?$/.test(text))
+  if (/^[ -~]{4}[ -~\r\n]?$/.test(head))
     return new ClosedError(
-      `connection lost: the answer to CONNECT is text that begins with '${text.trim()}', not MQTT: is it another port?`,
+      `connection lost: the answer to CONNECT is text that begins with '${head.trim()}', not MQTT: is it another port?`,
     )
   return undefined
 }

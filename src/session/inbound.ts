@@ -4,6 +4,7 @@
 import { ProtocolError } from '../errors.js'
 import { type AckType, isPuback, type Publish, packAck, packetIdOf, type Version } from '../packet/index.js'
 import { InboundAliases } from './aliases.js'
+import { IdBytes } from './id-bytes.js'
 import { Owed } from './owed.js'
 import type { Sink } from './sink.js'
 
@@ -18,14 +19,13 @@ export class Inbound<Tag> {
   readonly #version: Version
   readonly #receiveMaximum: number
   readonly #aliasMaximum: number
-  /** By packet identifier, 1 where a QoS 2 message was delivered and is not yet released by PUBREL. */
-  readonly #unreleased = new Uint8Array(65_536)
+  /** 1 where a QoS 2 message was delivered and is not yet released by PUBREL. */
+  readonly #unreleased = new IdBytes()
   #delivered = 0
   #written = 0
 
   // Of the present connection.
-  /** By packet identifier. Each turns to 0 with the connection, which must not take a loop in a short run. */
-  readonly #states = new Uint8Array(65_536)
+  readonly #states = new IdBytes()
   readonly #owed = new Owed()
   /** Incomplete exchanges, which Receive Maximum limits. */
   #open = 0
@@ -44,7 +44,7 @@ export class Inbound<Tag> {
     const { qos, packetId } = packet
     const topic = this.#aliases.resolve(packet)
     if (qos === 0) return this.#deliver(packet, topic)
-    const state = this.#states[packetId] as number
+    const state = this.#states.get(packetId)
     if ((state & OPEN) === 0) this.#open++
     if (this.#open > this.#receiveMaximum) {
       const fault = `more than Receive Maximum ${this.#receiveMaximum} messages unacknowledged`
@@ -52,13 +52,13 @@ export class Inbound<Tag> {
     }
     // Until PUBREL the identifier means the message that was delivered, whatever DUP says [MQTT-4.3.3-10].
     if (qos === 1 || !this.#isRepeated(packet, state)) this.#deliver(packet, topic)
-    if (qos === 2) this.#unreleased[packetId] = 1
-    this.#states[packetId] = state | (qos === 1 ? OPEN : OPEN | FRESH)
+    if (qos === 2) this.#unreleased.set(packetId, 1)
+    this.#states.set(packetId, state | (qos === 1 ? OPEN : OPEN | FRESH))
     this.#owe(qos === 1 ? 'puback' : 'pubrec', packetId, 0, this.#delivered)
   }
 
   #isRepeated({ dup, packetId }: Publish, state: number): boolean {
-    if (this.#unreleased[packetId] === 0) return false
+    if (this.#unreleased.get(packetId) === 0) return false
     // 3.1 does not tell that the broker lost the session, but on a new connection only a message without DUP is new.
     return this.#version !== 3 || dup || (state & FRESH) !== 0
   }
@@ -91,17 +91,17 @@ export class Inbound<Tag> {
 
   /** The exchange is complete. */
   #close(packetId: number): void {
-    const state = this.#states[packetId] as number
+    const state = this.#states.get(packetId)
     if ((state & OPEN) === 0) return
-    this.#states[packetId] = state & ~OPEN
+    this.#states.set(packetId, state & ~OPEN)
     this.#open--
   }
 
   pubrel(packetId: number): void {
-    const known = this.#unreleased[packetId] === 1
+    const known = this.#unreleased.get(packetId) === 1
     this.#close(packetId)
-    this.#states[packetId] = 0
-    this.#unreleased[packetId] = 0
+    this.#states.set(packetId, 0)
+    this.#unreleased.set(packetId, 0)
     const reasonCode = known || this.#version !== 5 ? 0 : 0x92 // [MQTT-4.3.3-11]
     // It needs nothing to be safe, but must not overtake a PUBREC that does.
     this.#owe('pubcomp', packetId, reasonCode, 0)
@@ -111,12 +111,12 @@ export class Inbound<Tag> {
   lost(): void {
     this.#owed.clear()
     this.#open = 0
-    this.#states.fill(0)
+    this.#states.clear()
     this.#aliases = new InboundAliases(this.#aliasMaximum)
   }
 
   /** The broker no longer knows the session: every identifier means a new message. */
   sessionLost(): void {
-    this.#unreleased.fill(0)
+    this.#unreleased.clear()
   }
 }

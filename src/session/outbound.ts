@@ -567,10 +567,11 @@ export class Outbound<Tag> {
   /** The connection is gone. QoS 0 messages that had not left are lost with it [MQTT-4.3.1-1]. */
   lost(inOrder: boolean): void {
     if (!inOrder) this.#qos0Lost += this.#qos0Sent - this.#qos0Proved - this.#qos0Unflushed
-    const error = new ClosedError('connection lost before the QoS 0 message had left')
-    const outcome = { reasonCode: 0, error }
-    for (const { from, sentAs, tag } of this.#unflushed.clear()) {
-      this.#sink.settle(tag, outcome, sentAs - from + 1)
+    const unflushed = this.#unflushed.clear()
+    if (unflushed.length > 0) {
+      const error = new ClosedError('connection lost before the QoS 0 message had left')
+      const outcome = { reasonCode: 0, error }
+      for (const { from, sentAs, tag } of unflushed) this.#sink.settle(tag, outcome, sentAs - from + 1)
     }
     this.#flushes.clear()
     this.#qos0Unflushed = 0

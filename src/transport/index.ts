@@ -3,7 +3,6 @@
 export { type DialTools, dial } from './dial.js'
 export type { LeaveOut } from './pem.js'
 export { type ProxySettings, parseProxy } from './proxy.js'
-export { proxyFromEnv, proxyVariables } from './proxy-env.js'
 export type { ResolveSrv, SrvRecord } from './srv.js'
 export { type CertificateFacts, faultOf, type Handshake, type OnStage, type Stage } from './stage.js'
 export { isTlsError, tlsFault } from './step.js'
@@ -19,6 +18,9 @@ export {
   type TlsSettings,
   type WebSocketSettings,
 } from './target.js'
+
+/** The proxies that environment variables name, which few runs ask for. */
+export const loadProxyEnv = (): Promise<typeof import('./proxy-env.js')> => import('./proxy-env.js')
 
 /** Those of TLS and PEM files. OpenSSL comes with them, so only runs that need it load them. */
 export const loadTls = (): Promise<typeof import('./tls.js')> => import('./tls.js')

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { within } from '../support/processes.js'
 import { SHORT_LINES, STALLED } from '../torture/memory.js'
 import { CASES, type Case, type Result } from './cases.js'
-import { median } from './measure.js'
+import { median, pollMemory } from './measure.js'
 
 const MEMORY_GOAL_MIB = 100
 
@@ -34,8 +34,11 @@ async function measured({ name, kind, goal, ours, peer, runs }: Case): Promise<R
   const mine: Result[] = []
   const theirs: Result[] = []
   const many = given.runs === undefined ? runs : Number(given.runs)
+  let peakMiB = 0
   for (let at = 0; at <= many; at++) {
+    pollMemory(kind !== 'time' || at === 0)
     const [one, other] = [await ours(), await peer.run()]
+    peakMiB = Math.max(peakMiB, one.peakMiB)
     if (at > 0) mine.push(one) && theirs.push(other)
   }
   const unit = kind === 'rate' ? (r: Result) => r.done / r.seconds / 1e6 : (r: Result) => r.seconds * 1000
@@ -58,7 +61,7 @@ async function measured({ name, kind, goal, ours, peer, runs }: Case): Promise<R
     peer: `${shown(theirs)} ${peer.name}`,
     ratio,
     met: ratio === undefined ? undefined : isMet(ratio),
-    peakMiB: Math.round(Math.max(...mine.map(({ peakMiB }) => peakMiB))),
+    peakMiB: Math.round(peakMiB),
   }
 }
 

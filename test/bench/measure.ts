@@ -20,6 +20,12 @@ export interface Run {
 }
 
 const POLL_MS = 10
+let isPolling = true
+
+/** Whether memory is looked at from here on: that costs a short run a part of its time. */
+export function pollMemory(wanted: boolean): void {
+  isPolling = wanted
+}
 
 /** One of our programs. */
 export function ours(program: string, args: Run['args']): Pick<Run, 'command' | 'args'> {
@@ -42,7 +48,7 @@ export function measure({ command, args, input }: Run): Promise<Sample> {
       for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) sample.lines++
     })
     const poll = setInterval(() => {
-      sample.peakMiB = Math.max(sample.peakMiB, highWaterMiB(child.pid as number))
+      if (isPolling) sample.peakMiB = Math.max(sample.peakMiB, highWaterMiB(child.pid as number))
     }, POLL_MS)
     child.on('error', reject)
     child.on('exit', () => {

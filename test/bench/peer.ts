@@ -43,7 +43,8 @@ function eachPacket(bytes: Buffer, on: OnPacket): number {
 
 /** A connection as a peer deals with it: whole packets, and answers that leave together. */
 export abstract class Link {
-  readonly #answers = Buffer.allocUnsafe(1 << 20)
+  /** To the packets of a chunk, none of which is shorter than its answer. */
+  #answers: Buffer | undefined
   #length = 0
   #rest: Buffer[] = []
   #held = 0
@@ -72,13 +73,15 @@ export abstract class Link {
     this.#rest = done === bytes.length ? [] : [bytes.subarray(done)]
     this.#held = bytes.length - done
     this.#wanted = this.#held > 5 ? wanted(bytes.subarray(done)) : 0
-    if (this.#length > 0) this.socket.write(Buffer.from(this.#answers.subarray(0, this.#length)))
+    if (this.#answers !== undefined) this.socket.write(this.#answers.subarray(0, this.#length))
+    this.#answers = undefined
     this.#length = 0
     this.idle()
   }
 
   /** Answers with a packet of four bytes. */
   protected answer(first: number, bytes: Buffer, id: number): void {
+    this.#answers ??= Buffer.allocUnsafe(bytes.length)
     const answers = this.#answers
     answers[this.#length++] = first
     answers[this.#length++] = 2
@@ -104,9 +107,14 @@ function wanted(bytes: Buffer): number {
 
 /** Swallows what is published, acknowledges it, and counts the messages by the number in front of their payload. */
 export class SinkLink extends Link {
-  readonly seen = new Uint8Array(2_000_000)
+  readonly seen: Uint8Array
   distinct = 0
-  payloadBytes = 0
+
+  /** Payloads begin with numbers below `count`. */
+  constructor(socket: Socket, count: number) {
+    super(socket)
+    this.seen = new Uint8Array(count)
+  }
 
   protected packet(type: number, flags: number, bytes: Buffer, body: number, end: number): void {
     if (type === PUBREL) return this.answer(PUBCOMP << 4, bytes, body)
@@ -117,7 +125,6 @@ export class SinkLink extends Link {
       this.answer((qos === 1 ? PUBACK : PUBREC) << 4, bytes, at)
       at += 2
     }
-    this.payloadBytes += end - at
     let number = 0
     for (
       let digit = bytes[at] as number;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { PassThrough, Readable } from 'node:stream'
 import { test } from 'node:test'
-import { eachLine, type LineBlock, readAll, readLines } from '../../src/cli/lines.js'
+import { eachLine, type LineBlock, readLines } from '../../src/cli/lines.js'
 import { UsageError } from '../../src/errors.js'
 
 function texts(block: LineBlock): string[] {
@@ -125,22 +125,5 @@ test('a line over many chunks is joined once', async () => {
   assert.deepEqual(
     found.map(({ length }) => length),
     [160 * 65_536, 4],
-  )
-})
-
-test('readAll joins the bytes of a stream, none included', async () => {
-  assert.equal((await readAll(Readable.from([]), 'it')).length, 0)
-  const parts = [Buffer.from([0, 255]), Buffer.from([10])]
-  assert.deepEqual([...(await readAll(Readable.from(parts), 'it'))], [0, 255, 10])
-})
-
-test('readAll stops at more bytes than a packet can hold, naming what it read', async () => {
-  const chunk = Buffer.alloc(64 * 1024 * 1024)
-  async function* endless(): AsyncGenerator<Buffer> {
-    for (;;) yield chunk
-  }
-  await assert.rejects(
-    readAll(Readable.from(endless()), 'standard input'),
-    (error) => error instanceof UsageError && /standard input.*268435455/.test(error.message),
   )
 })

@@ -25,7 +25,7 @@ for (const [what, head, options, says] of [
   ['nothing', Buffer.of(), {}, undefined],
 ] as readonly [string, Buffer, ClientOptions, RegExp | undefined][]) {
   test(`${what}: ${says ?? 'may be MQTT'}`, () => {
-    const error = foreignAnswer(head, options)
+    const error = foreignAnswer(head.toString('latin1'), options)
     if (says === undefined) return assert.equal(error, undefined)
     assert.ok(error instanceof ClosedError)
     assert.match(error.message, says)

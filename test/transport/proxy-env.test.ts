@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UsageError } from '../../src/errors.js'
-import { type ProxySettings, proxyFromEnv } from '../../src/transport/index.js'
+import type { ProxySettings } from '../../src/transport/index.js'
+import { proxyFromEnv } from '../../src/transport/proxy-env.js'
 
 type Env = Readonly<Record<string, string>>
 

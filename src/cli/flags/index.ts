@@ -8,12 +8,14 @@ import { PASSWD_FLAGS } from './passwd.js'
 import { RECONNECT_FLAGS } from './reconnect.js'
 import { REPORT_FLAGS } from './report.js'
 import { SPOOL_FLAGS } from './spool.js'
+import { SUBSCRIPTION_FLAGS } from './subscription.js'
 import type { Flag, Program } from './table.js'
 import { TLS_FLAGS } from './tls.js'
 
 export const FLAGS: readonly Flag[] = [
   ...PASSWD_FLAGS,
   ...MESSAGE_FLAGS,
+  ...SUBSCRIPTION_FLAGS,
   ...OUTPUT_FLAGS,
   ...REPORT_FLAGS,
   ...CREDENTIAL_FLAGS,
@@ -25,8 +27,9 @@ export const FLAGS: readonly Flag[] = [
 
 /** The one that `word` spells, among these; a list of all spellings would be longer to make than to do without. */
 export function flagNamed(flags: readonly Flag[], word: string): Flag | undefined {
-  if (word.startsWith('--')) return flags.find(({ long }) => long !== undefined && long === word.slice(2))
-  return word.startsWith('-') ? flags.find(({ short }) => short === word.slice(1)) : undefined
+  const name = word.startsWith('--') ? word.slice(2) : word.slice(1)
+  if (!word.startsWith('-') || name === '') return undefined
+  return flags.find(({ long, short }) => (word.startsWith('--') ? long : short) === name)
 }
 
 export function flagsOf(program: Program): readonly Flag[] {
