@@ -2,11 +2,12 @@
 
 import { SecretLine } from './secret-line.js'
 
-/** See `askSecret` of `Terminal`. */
+/** See `askSecret` of `Terminal`; `dieBy` ends this process as the signal would have done. */
 export function askSecret(
   stdin: NodeJS.ReadStream,
   stderr: NodeJS.WriteStream,
   prompt: string,
+  dieBy: (signal: 'SIGINT' | 'SIGQUIT') => void,
 ): Promise<string> {
   return new Promise((resolve) => {
     const line = new SecretLine()
@@ -25,8 +26,7 @@ export function askSecret(
         finish()
         // Raw mode hands on as characters what would be signals.
         if (end === 'interrupt' || end === 'quit') {
-          process.kill(process.pid, end === 'interrupt' ? 'SIGINT' : 'SIGQUIT')
-          return
+          return dieBy(end === 'interrupt' ? 'SIGINT' : 'SIGQUIT')
         }
         const rest = characters.slice(at + 1).join('')
         const ahead = character === '\r' ? rest.replace(/^\n/, '') : rest

@@ -128,9 +128,7 @@ export function processIo(): Io {
       }
       for (const each of signals) process.on(each, once)
     },
-    dieBy(signal) {
-      process.kill(process.pid, signal)
-    },
+    dieBy,
     isRunning(pid) {
       try {
         process.kill(pid, 0)
@@ -143,7 +141,11 @@ export function processIo(): Io {
 }
 
 async function ask(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prompt: string): Promise<string> {
-  return (await import('./ask-secret.js')).askSecret(stdin, stderr, prompt)
+  return (await import('./ask-secret.js')).askSecret(stdin, stderr, prompt, dieBy)
+}
+
+function dieBy(signal: NodeJS.Signals): void {
+  process.kill(process.pid, signal)
 }
 
 function wantsColour(env: Io['env']): boolean {

@@ -28,6 +28,10 @@ export interface ConnectionEvents {
 
 // More than this is not gathered but handed on at once.
 const GATHER_BYTES = 65_536
+/** A broker that reads no slower than this has the time to read to the end. */
+const SLOWEST_BYTES_PER_MS = 100
+/** What has left, and the broker has not read, is no more than the kernels hold. */
+const KERNEL_BYTES = 8_388_608
 /** So many of the first bytes tell a foreign protocol. */
 const HEAD_BYTES = 5
 
@@ -40,6 +44,8 @@ export class Connection {
   readonly #events: ConnectionEvents
   readonly #alarm = new Alarm()
   #mark = 0
+  /** Bytes written since the broker last sent something: it may still have to read them. */
+  #unheard = 0
   #flushScheduled = false
   #ended = false
   #error: Error | undefined
@@ -65,6 +71,7 @@ export class Connection {
     })
     stream.on('data', (chunk: Buffer) => {
       if (this.#ended && this.#onEnd === undefined) return
+      this.#unheard = 0
       if (this.#head.length < HEAD_BYTES) {
         this.#head = (this.#head + chunk.toString('latin1', 0, HEAD_BYTES)).slice(0, HEAD_BYTES)
       }
@@ -120,6 +127,7 @@ export class Connection {
   flush(): void {
     this.#flushScheduled = false
     if (this.#writer.pending === 0) return
+    this.#unheard += this.#writer.pending
     this.#outflow.push(this.#writer.take(), this.#mark)
   }
 
@@ -138,7 +146,7 @@ export class Connection {
 
   /**
    * Ends in order: everything written leaves, then our side is closed, then the broker's is awaited. `limitMs` is how
-   * long that may take without any progress.
+   * long that may take without any progress, beside the time to read what it has not answered yet.
    */
   end(limitMs: number): Promise<Closing> {
     this.flush()
@@ -156,7 +164,8 @@ export class Connection {
   #progress(): void {
     if (this.#endLimitMs === 0) return
     this.#alarm.cancel()
-    this.#alarm.set(now() + this.#endLimitMs, () => {
+    const reading = Math.min(this.#unheard, KERNEL_BYTES) / SLOWEST_BYTES_PER_MS
+    this.#alarm.set(now() + this.#endLimitMs + reading, () => {
       this.#timedOut = true
       this.#stream.destroy()
     })

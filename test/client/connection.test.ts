@@ -171,6 +171,18 @@ test('end: a broker that does not close runs into the limit', async () => {
   assert.equal(pipe.destroyed, true)
 })
 
+test('end: a broker that has much to read gets the time for it', async () => {
+  const slow = open()
+  const silent = open()
+  for (const { pipe } of [slow, silent]) pipe.polite = false
+  slow.connection.send(message(Buffer.alloc(2_000_000)), 1)
+  await slow.flushed(1)
+  const ending = slow.connection.end(20)
+  assert.equal(await silent.connection.end(20), 'timeout')
+  slow.pipe.push(null)
+  assert.equal(await ending, 'closed')
+})
+
 test('end: a transport that takes nothing runs into the limit', async () => {
   const { pipe, connection } = open()
   pipe.stalled = true
