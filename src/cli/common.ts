@@ -59,7 +59,7 @@ export async function print(io: Io, text: string | Uint8Array): Promise<number> 
 
 /** Writes to stdout; resolves, with the error if there was one, once the kernel has the bytes. */
 export function write(io: Io, text: string | Uint8Array): Promise<NodeJS.ErrnoException | undefined> {
-  return new Promise((resolve) => io.write(Buffer.from(text), resolve))
+  return new Promise((resolve) => io.write([Buffer.from(text)], resolve))
 }
 
 /** Waits for what has to be read before there is a connection, but no longer than -W allows. Throws TimeoutError. */

@@ -35,8 +35,8 @@ export interface Io {
   hideArguments(name: string): void
   /** From here on, files that are made can be read by their owner alone. */
   keepFilesPrivate(): void
-  /** Writes to stdout; `done` comes when the kernel has taken the bytes, or with the error that prevented it. */
-  write(bytes: Uint8Array, done: (error?: NodeJS.ErrnoException) => void): void
+  /** Writes to stdout, in one go; `done` comes when the kernel has taken the bytes, or with the error that prevented it. */
+  write(parts: readonly Uint8Array[], done: (error?: NodeJS.ErrnoException) => void): void
   /** Writes one line to stderr. */
   complain(line: string): void
   /** Shows a line on the terminal, where there is one, until the next is drawn or something else is said. */
@@ -99,10 +99,15 @@ export function processIo(): Io {
     keepFilesPrivate() {
       process.umask(0o077)
     },
-    write(bytes, done) {
+    write(parts, done) {
       if (broken !== undefined) return done(broken)
-      if (stdout().isTTY) wipe()
-      stdout().write(bytes, (error) => done(error ?? undefined))
+      const out = stdout()
+      if (out.isTTY) wipe()
+      out.cork()
+      // What an earlier part suffers, the last one suffers too.
+      for (const part of parts.slice(0, -1)) out.write(part)
+      out.write(parts.at(-1) ?? '', (error) => done(error ?? undefined))
+      out.uncork()
     },
     complain(line) {
       if (stderr().writableLength > MAX_STDERR_BYTES) {

@@ -2,7 +2,7 @@
 
 const CHUNK_BYTES = 131_072
 /** Longer pieces are not copied. */
-const COPIED_BYTES = 16_384
+const COPIED_BYTES = 4_096
 
 export class Out {
   #chunk = Buffer.allocUnsafe(CHUNK_BYTES)

@@ -21,7 +21,6 @@ export type End =
 
 /** Pause between two pings that look for the end of the retained messages. */
 const QUIET_MS = 100
-const NOTHING = new Uint8Array(0)
 
 export class Output {
   readonly #given: Given
@@ -149,13 +148,10 @@ export class Output {
       if (this.#finished) this.#endIfDone()
     }
     const parts = this.#out.take()
-    const final = parts.pop()
     // Nothing to print still waits for what is being written: acknowledgements keep their order.
-    if (final === undefined && this.#unwritten === 0) return written()
+    if (parts.length === 0 && this.#unwritten === 0) return written()
     this.#unwritten++
-    // What an earlier part suffers, the last one suffers too.
-    for (const part of parts) this.#io.write(part, () => {})
-    this.#io.write(final ?? NOTHING, (error) => {
+    this.#io.write(parts, (error) => {
       this.#unwritten--
       written(error)
     })

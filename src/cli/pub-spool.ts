@@ -87,7 +87,7 @@ async function printStatus({ spool: folder = '' }: Given, io: Io): Promise<numbe
     ...(spool.damage === undefined ? [] : [`damaged: ${spool.damage}`]),
   ]
   return new Promise((resolve) => {
-    io.write(Buffer.from(`${lines.join('\n')}\n`), (error) => {
+    io.write([Buffer.from(`${lines.join('\n')}\n`)], (error) => {
       resolve(error === undefined || error.code === 'EPIPE' ? EXIT.ok : EXIT.failure)
     })
   })

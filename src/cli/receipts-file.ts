@@ -25,7 +25,7 @@ export function openReceipts(where: number | string, io: Io): ReceiptsFile {
   const name = `--receipts=${where}`
   checkWritable(where, name)
   if (where === 1)
-    return { name: 'standard output', mayClose: true, write: (bytes, done) => io.write(bytes, done) }
+    return { name: 'standard output', mayClose: true, write: (bytes, done) => io.write([bytes], done) }
   if (where === 2) return fileOf(name, io.stderr)
   return fileOf(name, streamOf(where, name))
 }

@@ -78,7 +78,7 @@ async function request(given: Given, reporter: Reporter, io: Io): Promise<number
   print(message, out)
   if (given.latency) out.text(`Latency: ${duration(elapsedMs)}\n`)
   const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
-    io.write(Buffer.concat(out.take()), resolve)
+    io.write(out.take(), resolve)
   })
   if (error === undefined) client?.acknowledge(message.sequence)
   await client?.disconnect(0, given.properties?.disconnect)

@@ -13,6 +13,7 @@ import {
 } from '../errors.js'
 import {
   type Connack,
+  Decoder,
   NONE,
   type PackedAck,
   type Packet,
@@ -25,13 +26,15 @@ import {
   unpackAck,
 } from '../packet/index.js'
 import { DEFAULT_WINDOW, type Effect, type Outcome, type Restored, Session } from '../session/index.js'
-import { dial, faultOf, nameOf, parseUrl, type Target } from '../transport/index.js'
+import { dial, faultOf, type Intake, nameOf, parseUrl, type Target } from '../transport/index.js'
 import { Alarm, now, soon } from './clock.js'
 import { type Closing, Connection } from './connection.js'
 import { Deferred } from './deferred.js'
 import { Inbox } from './inbox.js'
+import { DecoderIntake } from './intake.js'
 import { toRecord } from './journal.js'
 import type { ClientOptions, Message, Note, PublishOptions, SubscribeOptions } from './options.js'
+import { ReadBuffers } from './read-buffers.js'
 import { type Loss, Reconnect } from './reconnect.js'
 import { foreignAnswer, silentEnd } from './remedies.js'
 import { freshPassword, sessionOptions, targetOf } from './setup.js'
@@ -76,6 +79,7 @@ export class Client {
   readonly #attemptAlarm = new Alarm()
   readonly #sessionAlarm = new Alarm()
   readonly #inbox: Inbox
+  readonly #buffers: ReadBuffers
   #phase: Phase = { name: 'idle' }
   #connack: Connack | undefined
   readonly #reconnect: Reconnect
@@ -96,10 +100,14 @@ export class Client {
     this.#session = new Session(sessionOptions(options))
     this.#reconnect = new Reconnect(options)
     this.#stages = options.onStage && new Stages(options.onStage)
+    this.#buffers = new ReadBuffers(options.lendPayloads ?? false)
     this.#inbox = new Inbox({
       pause: () => this.#setReading(false),
       resume: () => this.#setReading(true),
-      acknowledge: (sequence) => this.#run(this.#session.written(sequence, now())),
+      acknowledge: (sequence) => {
+        this.#buffers.acknowledged = sequence
+        this.#run(this.#session.written(sequence, now()))
+      },
     })
   }
 
@@ -324,16 +332,22 @@ export class Client {
   // --- connecting
 
   #dial(): void {
-    const { version = 4, properties } = this.#options
+    const { version = 4, properties: { maximumPacketSize } = {} } = this.#options
     const abort = new AbortController()
+    const decoder = new Decoder({
+      version,
+      from: 'server',
+      ...(maximumPacketSize !== undefined && { maxPacketSize: maximumPacketSize }),
+    })
+    const intake = new DecoderIntake(decoder, this.#buffers)
     this.#phase = { name: 'dialling', abort }
     const limitMs = this.#reconnect.begin(now())
     this.#attemptAlarm.set(now() + limitMs, () => this.#attemptTimedOut(limitMs))
     this.#stages?.begin()
-    this.#reach(abort.signal).then(
+    this.#reach(abort.signal, intake).then(
       ({ stream, password }) => {
         if (this.#phase.name !== 'dialling' || this.#phase.abort !== abort) return stream.destroy()
-        const connection = new Connection(stream, version, properties?.maximumPacketSize, {
+        const connection = new Connection(stream, version, intake, {
           readable: () => this.#read(connection),
           flushed: (mark) => {
             const { name } = this.#phase
@@ -357,14 +371,17 @@ export class Client {
   }
 
   /** A stream to the broker, and a password where each connection has its own. */
-  async #reach(signal: AbortSignal): Promise<{ stream: Duplex; password: Uint8Array | undefined }> {
+  async #reach(
+    signal: AbortSignal,
+    intake: Intake,
+  ): Promise<{ stream: Duplex; password: Uint8Array | undefined }> {
     const onStage = this.#stages?.passed
     const password = await freshPassword(this.#options, signal).catch((error: Error) => {
       onStage?.({ name: 'password', fault: faultOf((error.cause ?? error) as Error) })
       throw error
     })
     if (password !== undefined) onStage?.({ name: 'password' })
-    return { stream: await dial(this.#target, signal, { onStage }), password }
+    return { stream: await dial(this.#target, signal, { onStage, intake }), password }
   }
 
   #greet(password: Uint8Array | undefined): void {
@@ -651,6 +668,7 @@ export class Client {
 
   #deliver(messages: readonly Publish[], last: number): void {
     this.#reconnect.useful()
+    this.#buffers.delivered = last
     let sequence = last - messages.length
     for (const { topic, payload, qos, retain, dup, packetId, properties } of messages) {
       sequence++

@@ -3,7 +3,7 @@
 import type { Duplex } from 'node:stream'
 import { ClosedError, type MqttError, TransportError } from '../errors.js'
 import {
-  Decoder,
+  type Decoder,
   type PackedAck,
   type Packet,
   type Publishes,
@@ -15,6 +15,7 @@ import {
 } from '../packet/index.js'
 import { isTlsError, tlsFault } from '../transport/index.js'
 import { Alarm, now, soon } from './clock.js'
+import type { DecoderIntake } from './intake.js'
 import { Outflow } from './outflow.js'
 
 export interface ConnectionEvents {
@@ -38,6 +39,7 @@ const HEAD_BYTES = 5
 export class Connection {
   readonly #stream: Duplex
   readonly #version: Version
+  readonly #intake: DecoderIntake
   readonly #decoder: Decoder
   readonly #writer = new Writer()
   readonly #outflow: Outflow
@@ -56,33 +58,31 @@ export class Connection {
   /** The broker sent a DISCONNECT of its own, after ours. */
   #interrupted = false
 
-  constructor(stream: Duplex, version: Version, maxPacketSize: number | undefined, events: ConnectionEvents) {
+  constructor(stream: Duplex, version: Version, intake: DecoderIntake, events: ConnectionEvents) {
     this.#stream = stream
     this.#version = version
-    this.#decoder = new Decoder({
-      version,
-      from: 'server',
-      ...(maxPacketSize !== undefined && { maxPacketSize }),
-    })
+    this.#intake = intake
+    this.#decoder = intake.decoder
     this.#events = events
     this.#outflow = new Outflow(stream, (mark) => {
       this.#progress()
       events.flushed(mark)
     })
-    stream.on('data', (chunk: Buffer) => {
-      if (this.#ended && this.#onEnd === undefined) return
-      this.#unheard = 0
-      if (this.#head.length < HEAD_BYTES) {
-        this.#head = (this.#head + chunk.toString('latin1', 0, HEAD_BYTES)).slice(0, HEAD_BYTES)
-      }
-      this.#decoder.push(chunk)
-      if (this.#ended) this.#listenForDisconnect()
-      else events.readable()
-    })
+    intake.onBytes = (chunk) => this.#received(chunk)
+    stream.on('data', (chunk: Buffer) => intake.chunk(chunk)).resume()
     stream.on('error', (error: Error) => {
       this.#error ??= error
     })
     stream.on('close', () => this.#closed())
+  }
+
+  #received(chunk: Buffer): void {
+    this.#unheard = 0
+    if (this.#head.length < HEAD_BYTES) {
+      this.#head = (this.#head + chunk.toString('latin1', 0, HEAD_BYTES)).slice(0, HEAD_BYTES)
+    }
+    if (this.#ended) this.#listenForDisconnect()
+    else this.#events.readable()
   }
 
   /** The first bytes that came, as far as they have, a character each. */
@@ -173,6 +173,7 @@ export class Connection {
 
   destroy(): void {
     this.#ended = true
+    this.#intake.close()
     this.#stream.destroy()
   }
 
@@ -183,7 +184,7 @@ export class Connection {
         if (packet.type === 'disconnect') this.#interrupted = true
       }
     } catch {
-      this.#stream.removeAllListeners('data').resume()
+      this.#intake.close()
     }
   }
 

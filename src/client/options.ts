@@ -59,6 +59,11 @@ export interface ClientOptions {
   onSessionLoss?: SessionLossPolicy
   /** Use topic aliases towards an MQTT 5 broker that offers them. Default false. */
   automaticAliases?: boolean
+  /**
+   * Payloads and binary properties of messages are valid until the message is acknowledged and no longer: their memory is
+   * used again for what comes then, which makes large messages cheaper. Default false.
+   */
+  lendPayloads?: boolean
   /** Outcomes of QoS 1 and 2 messages name their packet identifiers. Default false. */
   tellPacketIds?: boolean
   /** Whether to connect again after a loss: always (the default), only where the session is kept, or never. */

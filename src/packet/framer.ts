@@ -34,6 +34,8 @@ export class Decoder {
   /** Beginning of a packet that runs over chunks, in a buffer of ours that grows with what arrives. */
   #partial: Buffer = EMPTY
   #partialLength = 0
+  /** Whole length of that packet; 0 while its fixed header is incomplete. */
+  #awaited = 0
 
   /** Serves packet after packet. */
   readonly #body = new Reader(EMPTY, 0, 0, '', 0)
@@ -61,6 +63,26 @@ export class Decoder {
     this.#at = 0
   }
 
+  /** Whether nothing is left of the chunk that was pushed last. */
+  get isDrained(): boolean {
+    return this.#at === this.#chunk.length
+  }
+
+  /**
+   * Where the next bytes of the packet under way belong, if it lacks at least `least` of them and all that was pushed is
+   * decoded: whoever reads them into it calls `took`, and spares the copy.
+   */
+  room(least: number): Buffer | undefined {
+    if (!this.isDrained || this.#awaited - this.#partialLength < least) return undefined
+    this.#reserve(this.#partialLength + 1, this.#awaited)
+    return this.#partial.subarray(this.#partialLength, this.#awaited)
+  }
+
+  /** So many bytes are in the `room`. */
+  took(length: number): void {
+    this.#partialLength += length
+  }
+
   /** The next whole packet, or undefined when more bytes are needed. Throws MalformedError. */
   next(): Packet | undefined {
     if (this.#partialLength > 0) return this.#nextFromPartial()
@@ -72,6 +94,7 @@ export class Decoder {
       this.#at = at + this.#frameLength
       return this.#decode(this.#chunk, at)
     }
+    this.#awaited = known ? this.#frameLength : 0
     this.#collect(left, known ? this.#frameLength : HEADER_BYTES)
     return undefined
   }
@@ -81,27 +104,33 @@ export class Decoder {
       if (this.#at === this.#chunk.length) return undefined
       this.#collect(1, HEADER_BYTES)
     }
+    this.#awaited = this.#frameLength
     const missing = Math.min(this.#frameLength - this.#partialLength, this.#chunk.length - this.#at)
     this.#collect(missing, this.#frameLength)
     if (this.#partialLength < this.#frameLength) return undefined
     const bytes = this.#partial
     this.#partial = EMPTY // it belongs to the packet's views now
     this.#partialLength = 0
+    this.#awaited = 0
     return this.#decode(bytes, 0)
   }
 
   /**
-   * Moves `length` bytes from the chunk to the partial packet, which will not need more than `enough`. Growing in large
-   * steps keeps the copying small and an old buffer far smaller than the new one; what of this is not written to yet
-   * takes no memory.
+   * Makes room for `needed` bytes of the partial packet, which will not need more than `enough`. Growing in large steps
+   * keeps the copying small and an old buffer far smaller than the new one; what of this is not written to yet takes no
+   * memory.
    */
+  #reserve(needed: number, enough: number): void {
+    if (needed <= this.#partial.length) return
+    const bytes = Buffer.allocUnsafe(Math.max(needed, Math.min(GROWTH * needed, enough)))
+    this.#partial.copy(bytes, 0, 0, this.#partialLength)
+    this.#partial = bytes
+  }
+
+  /** Moves `length` bytes from the chunk to the partial packet, which will not need more than `enough`. */
   #collect(length: number, enough: number): void {
     const needed = this.#partialLength + length
-    if (needed > this.#partial.length) {
-      const bytes = Buffer.allocUnsafe(Math.max(needed, Math.min(GROWTH * needed, enough)))
-      this.#partial.copy(bytes, 0, 0, this.#partialLength)
-      this.#partial = bytes
-    }
+    this.#reserve(needed, enough)
     this.#chunk.copy(this.#partial, this.#partialLength, this.#at, this.#at + length)
     this.#partialLength = needed
     this.#at += length

@@ -6,7 +6,7 @@ import type { TLSSocket } from 'node:tls'
 import { TransportError, type TransportStep } from '../errors.js'
 import type { ResolveSrv } from './srv.js'
 import { type OnStage, told } from './stage.js'
-import { release } from './step.js'
+import { type Intake, release } from './step.js'
 import { checkWebSocket, nameOf, proxyName, type Target, withoutQuery } from './target.js'
 import { addressesOf, dialTcp } from './tcp.js'
 import type { Resumption } from './tls.js'
@@ -16,6 +16,11 @@ export interface DialTools {
   resolveSrv?: ResolveSrv
   /** Told of each stage when it is over. Nothing is collected where nobody listens. */
   onStage?: OnStage | undefined
+  /**
+   * Takes what is read, once the stream is told to `resume`, where nothing but TCP or a unix socket is on the way. Elsewhere
+   * it comes as `data`.
+   */
+  intake?: Intake | undefined
 }
 
 /**
@@ -25,7 +30,7 @@ export interface DialTools {
  */
 export async function dial(target: Target, signal: AbortSignal, tools: DialTools = {}): Promise<Duplex> {
   if (!target.srv || (target.path !== undefined && target.proxy === undefined))
-    return dialServer(target, signal, tools.onStage)
+    return dialServer(target, signal, tools)
   const { findServers, recordOf } = await import('./srv.js')
   const name = recordOf(target)
   const servers = await told(
@@ -37,7 +42,7 @@ export async function dial(target: Target, signal: AbortSignal, tools: DialTools
   let failure: unknown
   for (const server of servers) {
     try {
-      return await dialServer({ ...target, host: server.name, port: server.port }, signal, tools.onStage)
+      return await dialServer({ ...target, host: server.name, port: server.port }, signal, tools)
     } catch (error) {
       failure = error
       if (!(error instanceof TransportError) || signal.aborted) break
@@ -53,12 +58,9 @@ export async function dial(target: Target, signal: AbortSignal, tools: DialTools
   })
 }
 
-async function dialServer(
-  target: Target,
-  signal: AbortSignal,
-  onStage: OnStage | undefined,
-): Promise<Duplex> {
+async function dialServer(target: Target, signal: AbortSignal, tools: DialTools): Promise<Duplex> {
   const { host, path, proxy, tls, webSocket } = target
+  const { onStage } = tools
   // Loading TLS takes a third of a plain publish's time, so only those who need it pay. All is loaded and checked
   // before there is a socket that could fail unheard.
   const tlsDialler = tls && (await import('./tls.js'))
@@ -66,7 +68,8 @@ async function dialServer(
   if (webSocket !== undefined) checkWebSocket(webSocket)
   const context = tls && tlsDialler?.prepareTls(tls)
   const where = `cannot connect to ${nameOf(target)}`
-  let stream = await dialBase(target, where, signal, onStage)
+  const isPlain = tls === undefined && webSocket === undefined && proxy === undefined
+  let stream = await dialBase(target, where, signal, onStage, isPlain ? tools.intake : undefined)
   let step: TransportStep = proxy !== undefined ? 'proxy' : path !== undefined ? 'unix' : 'tcp'
   const overUnix = path !== undefined && proxy === undefined
   if (tls !== undefined && tlsDialler !== undefined && context !== undefined) {
@@ -83,7 +86,7 @@ async function dialServer(
       )
     } catch (error) {
       if (!resumption?.wasUsed || signal.aborted || !isHandshakeFault(error)) throw error
-      return dialServer(target, signal, onStage)
+      return dialServer(target, signal, tools)
     }
     step = 'tls'
   }
@@ -132,13 +135,14 @@ async function dialBase(
   where: string,
   signal: AbortSignal,
   onStage: OnStage | undefined,
+  intake: Intake | undefined,
 ): Promise<Socket> {
   const { host, port, path, proxy, localAddress } = target
   if (proxy === undefined) {
-    if (path === undefined) return dialTcp({ host, port, localAddress, where }, signal, onStage)
+    if (path === undefined) return dialTcp({ host, port, localAddress, where, intake }, signal, onStage)
     const { dialUnix } = await import('./unix.js')
     return told(
-      dialUnix(path, where, signal),
+      dialUnix(path, where, signal, intake),
       onStage,
       () => ({ name: 'unix', path }),
       (fault) => ({ name: 'unix', path, fault }),

@@ -5,7 +5,7 @@ export type { LeaveOut } from './pem.js'
 export { type ProxySettings, parseProxy } from './proxy.js'
 export type { ResolveSrv, SrvRecord } from './srv.js'
 export { type CertificateFacts, faultOf, type Handshake, type OnStage, type Stage } from './stage.js'
-export { isTlsError, tlsFault } from './step.js'
+export { type Intake, isTlsError, tlsFault } from './step.js'
 export {
   checkWebSocket,
   DEFAULT_PORT,

@@ -1,8 +1,27 @@
 // One step of dialling: it ends well, with an error, by the stream's end or by the signal, and leaves no listener. What
 // failed is said in one line with a remedy.
 
+import type { TcpNetConnectOpts } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { MqttError, TransportError, type TransportStep } from '../errors.js'
+
+/** Takes what a plain socket reads, into memory of its own choice. */
+export interface Intake {
+  /** Where the next bytes go, one at least; asked before anything has come and then behind each `took`. */
+  room(): Uint8Array
+  /** So many bytes are in that room. */
+  took(length: number): void
+}
+
+/** For `connect` of node:net. */
+export function readingInto(intake: Intake | undefined): Pick<TcpNetConnectOpts, 'onread'> {
+  if (intake === undefined) return {}
+  const callback = (length: number): boolean => {
+    intake.took(length)
+    return true
+  }
+  return { onread: { buffer: () => intake.room(), callback } }
+}
 
 export interface Step {
   /** May change while it goes on. */

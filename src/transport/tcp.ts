@@ -3,7 +3,7 @@
 import { connect, isIP, isIPv4, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { TransportError } from '../errors.js'
 import { faultOf, type OnStage, told } from './stage.js'
-import { over, type Step, waitFor } from './step.js'
+import { type Intake, over, readingInto, type Step, waitFor } from './step.js'
 
 /** Node gives each address but the last 250 ms, which is little for a broker far away. */
 const ATTEMPT_MS = 2_000
@@ -15,14 +15,19 @@ export interface Endpoint {
   port: number
   localAddress?: string | undefined
   where: string
+  /** Absent: what is read comes as `data`. */
+  intake?: Intake | undefined
 }
 
-/** Looks the host up and tries its addresses. Throws TransportError. */
+/** Looks the host up and tries its addresses. With an intake the socket does not read before
+ * `resume`. Throws TransportError. */
 export async function dialTcp(endpoint: Endpoint, signal: AbortSignal, onStage?: OnStage): Promise<Socket> {
-  const { host, port, localAddress, where } = endpoint
+  const { host, port, localAddress, where, intake } = endpoint
+  const reading = readingInto(intake)
   if (localAddress === undefined) {
-    if (host === 'localhost') return dialLocalhost(port, where, signal, onStage)
-    return open({ host, port, autoSelectFamilyAttemptTimeout: ATTEMPT_MS }, where, signal, onStage)
+    if (host === 'localhost') return dialLocalhost(port, reading, where, signal, onStage)
+    const options = { host, port, autoSelectFamilyAttemptTimeout: ATTEMPT_MS, ...reading }
+    return open(options, where, signal, onStage)
   }
   const step: Step = { name: 'lookup', where, signal }
   const theirs = await addressesOf(host, step, onStage)
@@ -43,7 +48,7 @@ export async function dialTcp(endpoint: Endpoint, signal: AbortSignal, onStage?:
       continue
     }
     try {
-      const options = { host: address, port, localAddress: from }
+      const options = { host: address, port, localAddress: from, ...reading }
       return await open(options, `${where} from ${from}`, signal, onStage)
     } catch (error) {
       failure = error as TransportError
@@ -59,6 +64,7 @@ export async function dialTcp(endpoint: Endpoint, signal: AbortSignal, onStage?:
  */
 async function dialLocalhost(
   port: number,
+  reading: ReturnType<typeof readingInto>,
   where: string,
   signal: AbortSignal,
   onStage: OnStage | undefined,
@@ -66,10 +72,12 @@ async function dialLocalhost(
   onStage?.({ name: 'lookup', host: 'localhost', addresses: LOOPBACK })
   const [first, second] = LOOPBACK
   try {
-    return await open({ host: first, port }, where, signal, onStage)
+    return await open({ host: first, port, ...reading }, where, signal, onStage)
   } catch (failure) {
     if (signal.aborted) throw failure
-    return open({ host: second, port }, where, signal, onStage).catch(() => Promise.reject(failure))
+    return open({ host: second, port, ...reading }, where, signal, onStage).catch(() =>
+      Promise.reject(failure),
+    )
   }
 }
 
@@ -99,6 +107,7 @@ function open(
   const step: Step = { name: isIP(options.host) === 0 ? 'lookup' : 'tcp', where, signal }
   // Writes are gathered by the client: waiting for more would only add delay.
   const socket = connect({ ...options, noDelay: true })
+  if (options.onread !== undefined) socket.pause() // nobody is there yet to take what comes
   return over([socket], step, (done) => {
     const unwatch = onStage && watchAttempts(socket, options, onStage)
     const onLookup = (error: Error | null): void => {

@@ -15,8 +15,8 @@ function attached(given: object) {
   const ends: End[] = []
   const listeners: ((batch: readonly Message[]) => void)[] = []
   const io = {
-    write: (bytes: Uint8Array, done: () => void) =>
-      writes.push({ text: Buffer.from(bytes).toString(), done }),
+    write: (parts: readonly Uint8Array[], done: () => void) =>
+      writes.push({ text: Buffer.concat(parts).toString(), done }),
   } as unknown as Io
   const client = {
     onMessages: (listener: (batch: readonly Message[]) => void) => listeners.push(listener),

@@ -4,8 +4,10 @@ import assert from 'node:assert/strict'
 import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { Connection, type ConnectionEvents } from '../../src/client/connection.js'
+import { DecoderIntake } from '../../src/client/intake.js'
+import { ReadBuffers } from '../../src/client/read-buffers.js'
 import type { MqttError } from '../../src/errors.js'
-import { NONE, type Packet } from '../../src/packet/index.js'
+import { Decoder, NONE, type Packet } from '../../src/packet/index.js'
 
 /** A transport that notes each system call and can refuse to take more. */
 class Pipe extends Duplex {
@@ -61,7 +63,8 @@ function open(events: Partial<ConnectionEvents> = {}): Opened {
   const closed = new Promise<MqttError>((resolve) => {
     close = resolve
   })
-  const connection = new Connection(pipe, 4, undefined, {
+  const decoder = new Decoder({ version: 4, from: 'server' })
+  const connection = new Connection(pipe, 4, new DecoderIntake(decoder, new ReadBuffers(false)), {
     readable: () => {},
     flushed: (mark) => {
       marks.push(mark)

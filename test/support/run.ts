@@ -187,8 +187,8 @@ export async function inProcess(program: Program, args: Args): Promise<Told> {
     colour: false,
     hideArguments() {},
     keepFilesPrivate() {},
-    write(bytes, done) {
-      out += Buffer.from(bytes)
+    write(parts, done) {
+      out += Buffer.concat(parts)
       done()
     },
     complain(line) {
