@@ -12,6 +12,8 @@ import { MAX_REMAINING_LENGTH, varintLength } from './writer.js'
 const EMPTY = Buffer.alloc(0)
 /** Room is made for so many times what has arrived of a packet. */
 const GROWTH = 16
+/** When so many have come, the whole packet is believed to come. */
+const BELIEVED_BYTES = 1_048_576
 /** Longest fixed header. */
 const HEADER_BYTES = 5
 
@@ -122,7 +124,8 @@ export class Decoder {
    */
   #reserve(needed: number, enough: number): void {
     if (needed <= this.#partial.length) return
-    const bytes = Buffer.allocUnsafe(Math.max(needed, Math.min(GROWTH * needed, enough)))
+    const size = needed > BELIEVED_BYTES ? enough : Math.min(GROWTH * needed, enough)
+    const bytes = Buffer.allocUnsafe(Math.max(needed, size))
     this.#partial.copy(bytes, 0, 0, this.#partialLength)
     this.#partial = bytes
   }

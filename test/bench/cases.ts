@@ -11,7 +11,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import { startMosquitto } from '../support/mosquitto.js'
 import { within } from '../support/processes.js'
 import { measure, ours, type Run, type Sample } from './measure.js'
-import { type Blast, BlastLink, listen, SinkLink } from './peer.js'
+import { type Blast, BlastLink, encodeSlices, listen, SinkLink } from './peer.js'
 
 /** One run, and how many messages of how many it brought to the other side. */
 export interface Result extends Sample {
@@ -72,7 +72,8 @@ async function publishing(run: (port: number) => Run, wanted: number): Promise<R
 }
 
 async function subscribing(blast: Blast, run: (port: number) => Run): Promise<Result> {
-  const blaster = await listen((socket) => new BlastLink(socket, blast))
+  const slices = encodeSlices(blast)
+  const blaster = await listen((socket) => new BlastLink(socket, blast, slices))
   const sample = await measure(run(blaster.port))
   blaster.close()
   return { ...sample, done: sample.lines, wanted: blast.count }

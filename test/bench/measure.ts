@@ -1,7 +1,11 @@
 // Runs a command as a whole process: time from start to exit, peak memory, what it printed.
 
-import { spawn } from 'node:child_process'
-import { createReadStream, readFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { closeSync, createReadStream, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
 export interface Sample {
@@ -39,14 +43,14 @@ export function measure({ command, args, input }: Run): Promise<Sample> {
     const words = shell ? ['sh', '-c', 'exec "$@" < "$0"', input.path, command] : [command]
     const started = performance.now()
     const [file = '', ...rest] = [...words, ...args.map(String)]
-    const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'inherit'], env: environment() })
+    const output = lineCounter()
+    const child = spawn(file, rest, { stdio: ['pipe', output.fd, 'inherit'], env: environment() })
+    closeSync(output.fd)
+    const stdin = child.stdin as Writable // by the first word of stdio
     const sample: Sample = { seconds: 0, peakMiB: 0, status: null, lines: 0 }
-    child.stdin.on('error', () => {})
-    if (input?.piped) createReadStream(input.path, { highWaterMark: 1 << 16 }).pipe(child.stdin)
-    else child.stdin.end()
-    child.stdout.on('data', (chunk: Buffer) => {
-      for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) sample.lines++
-    })
+    stdin.on('error', () => {})
+    if (input?.piped) createReadStream(input.path, { highWaterMark: 1 << 16 }).pipe(stdin)
+    else stdin.end()
     const poll = setInterval(() => {
       if (isPolling) sample.peakMiB = Math.max(sample.peakMiB, highWaterMiB(child.pid as number))
     }, POLL_MS)
@@ -55,8 +59,24 @@ export function measure({ command, args, input }: Run): Promise<Sample> {
       sample.seconds = (performance.now() - started) / 1000
       clearInterval(poll)
     })
-    child.on('close', (status) => resolve({ ...sample, status }))
+    child.on('close', (status) => output.lines.then((lines) => resolve({ ...sample, status, lines }), reject))
   })
+}
+
+/**
+ * The end of a pipe to write into, and how many lines came out at the other. They are counted by a program that is quick
+ * and not this one, which may be busy as the peer.
+ */
+function lineCounter(): { fd: number; lines: Promise<number> } {
+  const folder = mkdtempSync(join(tmpdir(), 'mqtt-tools-bench-pipe-'))
+  const path = join(folder, 'pipe')
+  execFileSync('mkfifo', [path])
+  const both = openSync(path, 'r+') // so that opening either end does not wait for the other
+  const [from, fd] = [openSync(path, 'r'), openSync(path, 'w')]
+  const counter = spawn('wc', ['-l'], { stdio: [from, 'pipe', 'inherit'] })
+  for (const each of [both, from]) closeSync(each)
+  rmSync(folder, { recursive: true })
+  return { fd, lines: text(counter.stdout as Readable).then(Number) }
 }
 
 /** Nothing of the user's settings, and no colours. */

@@ -153,19 +153,18 @@ export interface Blast {
 
 /** Sends messages as fast as the socket takes them, as soon as there is a subscription. */
 export class BlastLink extends Link {
-  readonly #blast: Required<Blast>
-  readonly #slices: Buffer[] = []
+  readonly #blast: Required<Pick<Blast, 'count' | 'qos' | 'slice'>>
+  readonly #slices: readonly Buffer[]
   /** Unacknowledged messages of each slice. */
   readonly #open: number[] = []
   #sent = 0
   #subscribed = false
 
-  constructor(socket: Socket, blast: Blast) {
+  /** `slices` are those of `encodeSlices`, of the same blast. */
+  constructor(socket: Socket, { count, qos, slice = 1_000 }: Blast, slices: readonly Buffer[]) {
     super(socket)
-    const { slice = 1_000 } = blast
-    this.#blast = { ...blast, slice }
-    const slices = blast.qos === 0 ? 1 : IDS / slice
-    for (let at = 0; at < slices; at++) this.#slices.push(encode(this.#blast, 1 + at * slice))
+    this.#blast = { count, qos, slice }
+    this.#slices = slices
     socket.on('drain', () => this.idle())
   }
 
@@ -192,8 +191,15 @@ export class BlastLink extends Link {
   }
 }
 
+/** All that is sent again and again, made before anybody's time counts. */
+export function encodeSlices({ bytes, qos, slice = 1_000 }: Blast): Buffer[] {
+  return Array.from({ length: qos === 0 ? 1 : IDS / slice }, (_, at) =>
+    encode(bytes, qos, slice, 1 + at * slice),
+  )
+}
+
 /** A slice of messages to the topic `a`, with the identifiers from `id` on. */
-function encode({ bytes, qos, slice }: Required<Blast>, id: number): Buffer {
+function encode(bytes: number, qos: number, slice: number, id: number): Buffer {
   const payload = Buffer.alloc(bytes, 'x')
   const one: Buffer[] = []
   for (let at = 0; at < slice; at++) {

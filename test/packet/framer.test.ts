@@ -141,6 +141,19 @@ describe('a claimed length sizes nothing', () => {
     }
   })
 
+  test('of a packet of which a megabyte has come the rest is not copied again', (t) => {
+    const spent = spy(t)
+    const decoder = new Decoder(FROM_SERVER)
+    const chunk = Buffer.from(new Uint8Array(100_000))
+    chunk.set(unhex('30 ffffff7f 0001 74'))
+    for (let received = 0; received < 10_000_000; received += chunk.length) {
+      decoder.push(chunk)
+      assert.equal(decoder.next(), undefined)
+      assert.equal(spent.largest > 20_000_000, received > 1_600_000, `${spent.largest} bytes for ${received}`)
+    }
+    spent.stop()
+  })
+
   test('the buffer grows with what arrives', (t) => {
     const spent = spy(t)
     const decoder = new Decoder(FROM_SERVER)
