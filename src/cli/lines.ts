@@ -91,11 +91,14 @@ export function readLines(input: Readable, onLines: (lines: LineBlock) => void):
   input.on('data', (chunk: Buffer) => {
     if (stopped) return
     const whole = chunk.lastIndexOf(10) + 1
-    if (whole > 0) {
-      split(joined([...held, chunk.subarray(0, whole)]))
+    let start = 0
+    if (whole > 0 && held.length > 0) {
+      start = chunk.indexOf(10) + 1
+      split(Buffer.concat([...held, chunk.subarray(0, start)])) // the line that was held, without a copy of the others
       held = []
       length = 0
     }
+    if (start < whole) split(chunk.subarray(start, whole))
     if (whole < chunk.length) {
       held.push(chunk.subarray(whole))
       length += chunk.length - whole
@@ -104,7 +107,7 @@ export function readLines(input: Readable, onLines: (lines: LineBlock) => void):
     handOn()
   })
   input.on('end', () => {
-    const bytes = joined(held)
+    const bytes = Buffer.concat(held)
     if (bytes.length > 0) due.push({ bytes, ends: [bytes.length] })
     isOver = true
     handOn()
@@ -131,11 +134,6 @@ export function readLines(input: Readable, onLines: (lines: LineBlock) => void):
 /** Each line as bytes of its own. */
 export function eachLine(block: LineBlock): Uint8Array[] {
   return Array.from(block.ends, (_, at) => payloadAt(block, at))
-}
-
-function joined(chunks: readonly Buffer[]): Buffer {
-  const [first] = chunks
-  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
 }
 
 /** What a failure means to the user; what `onLine` threw speaks for itself. */

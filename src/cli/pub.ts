@@ -10,7 +10,7 @@ import {
   type Settled,
 } from '../client/index.js'
 import { type MqttError, RefusedError, UsageError } from '../errors.js'
-import { NONE } from '../packet/index.js'
+import { NONE, type PropertiesOf } from '../packet/index.js'
 import { missing, open, runProgram, within } from './common.js'
 import { EXIT, type Reporter, statusOf, statusOfSignal } from './exit.js'
 import { checkSpool } from './flags/spool.js'
@@ -84,9 +84,21 @@ async function publish(given: Given, reporter: Reporter, io: Io): Promise<number
     failure = error
   }
   stop.cancel()
-  const ending = await client.disconnect(0, disconnect)
+  const ending = await leaveBroker(client, disconnect, given, stop)
   hideProgress()
   return leave({ ...end, client, ending, failure: failure ?? ending.error })
+}
+
+/** Whoever has set a limit, or wants to end the run, does not wait for a broker that still reads. */
+async function leaveBroker(
+  client: Client,
+  properties: PropertiesOf<'disconnect'> | undefined,
+  { timeoutSeconds }: Given,
+  stop: Stop,
+): Promise<Ending> {
+  if (stop.cause !== undefined || timeoutSeconds !== undefined) return client.disconnect(0, properties)
+  void stop.reached.then(() => client.disconnect()) // a second time it waits for nobody
+  return client.disconnect(0, properties, true)
 }
 
 async function receiptsFor(

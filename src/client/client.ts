@@ -87,6 +87,8 @@ export class Client {
   #isRunPending = false
   /** Messages that the session was handed since what it wants was carried out. */
   #enqueued = 0
+  /** For a broker that still reads when we leave. */
+  #isPatient = false
   /** The journal is being written; nothing is decoded. */
   #recording = false
   #wantsDrain: (() => void)[] = []
@@ -321,9 +323,16 @@ export class Client {
   }
 
   /**
-   * Leaves in order; what is not confirmed is settled with a ClosedError. Resolves when the connection is closed.
+   * Leaves in order; what is not confirmed is settled with a ClosedError. Resolves when the connection is closed. The
+   * broker has two seconds for its part; `isPatient` adds ten for each megabyte that it may still have to read, up to 8.
+   * A second call ends that wait.
    */
-  async disconnect(reasonCode = 0, properties: PropertiesOf<'disconnect'> = NONE): Promise<Ending> {
+  async disconnect(
+    reasonCode = 0,
+    properties: PropertiesOf<'disconnect'> = NONE,
+    isPatient = false,
+  ): Promise<Ending> {
+    this.#isPatient = isPatient
     if (this.#phase.name === 'open') this.#run(this.#session.disconnect(reasonCode, properties))
     else if (this.#phase.name !== 'closed') this.#end(undefined)
     return this.ended
@@ -705,8 +714,10 @@ export class Client {
     this.#stages?.lost(error ?? new ClosedError(LEFT))
     this.#phase = { name: 'leaving', connection }
     this.#attemptAlarm.cancel()
-    void connection.end(error === undefined ? END_LIMIT_MS : FAULT_LIMIT_MS).then((closing) => {
-      if (error === undefined) this.#end(undefined, closing)
+    const isInOrder = error === undefined
+    const isPatient = isInOrder && this.#isPatient
+    void connection.end(isInOrder ? END_LIMIT_MS : FAULT_LIMIT_MS, isPatient).then((closing) => {
+      if (isInOrder) this.#end(undefined, closing)
       else this.#lost({ error, retry })
     })
   }

@@ -146,12 +146,13 @@ export class Connection {
 
   /**
    * Ends in order: everything written leaves, then our side is closed, then the broker's is awaited. `limitMs` is how
-   * long that may take without any progress, beside the time to read what it has not answered yet.
+   * long that may take without any progress; `isPatient` adds the time to read what the broker has not answered yet.
    */
-  end(limitMs: number): Promise<Closing> {
+  end(limitMs: number, isPatient = false): Promise<Closing> {
     this.flush()
     this.#ended = true
-    this.#endLimitMs = limitMs
+    const unread = isPatient ? Math.min(this.#unheard, KERNEL_BYTES) : 0
+    this.#endLimitMs = limitMs + unread / SLOWEST_BYTES_PER_MS
     return new Promise((resolve) => {
       this.#onEnd = resolve
       if (this.#stream.destroyed) return this.#closed()
@@ -164,8 +165,7 @@ export class Connection {
   #progress(): void {
     if (this.#endLimitMs === 0) return
     this.#alarm.cancel()
-    const reading = Math.min(this.#unheard, KERNEL_BYTES) / SLOWEST_BYTES_PER_MS
-    this.#alarm.set(now() + this.#endLimitMs + reading, () => {
+    this.#alarm.set(now() + this.#endLimitMs, () => {
       this.#timedOut = true
       this.#stream.destroy()
     })

@@ -8,7 +8,7 @@ import { blast, broker } from '../broker/broker.js'
 import { cli, converse, start, told } from '../support/run.js'
 
 /** Answers CONNECT and each QoS 1 PUBLISH with identifier 1, and keeps its side open whatever comes. */
-async function neverClosing(t: TestContext): Promise<number> {
+async function neverClosing(t: TestContext, onLeave = (): void => {}): Promise<number> {
   const sockets: Socket[] = []
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket)
@@ -17,6 +17,7 @@ async function neverClosing(t: TestContext): Promise<number> {
       if (bytes[0] === 0x10) socket.write(Buffer.from('20020000', 'hex'))
       if (bytes[0] === 0x32) socket.write(Buffer.from('40020001', 'hex'))
     })
+    socket.on('end', onLeave)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -33,6 +34,20 @@ test('QoS 0 on a connection that the broker does not close is not confirmed: exi
   assert.equal(run.code, 7)
   assert.match(run.err, /did not close the connection after DISCONNECT/)
   assert.match(run.err, /2 of 2 message\(s\) not confirmed/)
+})
+
+test('a signal ends the wait for a broker that has much to read', async (t) => {
+  let leave = (): void => {}
+  const left = new Promise<void>((resolve) => {
+    leave = resolve
+  })
+  const args = ['-h', '127.0.0.1', '-p', await neverClosing(t, leave), '-t', 'a', '-l']
+  const run = start(t, 'mqtt-pub', args, { input: `${'x'.repeat(999)}\n`.repeat(9_000) })
+  await left
+  run.kill('SIGTERM')
+  const { code, err } = told(await run.done)
+  assert.equal(code, 'SIGTERM')
+  assert.match(err, /9000 of 9000 message\(s\) not confirmed/)
 })
 
 test('QoS 1 is confirmed by PUBACK, whether or not the broker closes (P1)', async (t) => {

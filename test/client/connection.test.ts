@@ -180,10 +180,18 @@ test('end: a broker that has much to read gets the time for it', async () => {
   for (const { pipe } of [slow, silent]) pipe.polite = false
   slow.connection.send(message(Buffer.alloc(2_000_000)), 1)
   await slow.flushed(1)
-  const ending = slow.connection.end(20)
-  assert.equal(await silent.connection.end(20), 'timeout')
+  const ending = slow.connection.end(20, true)
+  assert.equal(await silent.connection.end(20, true), 'timeout')
   slow.pipe.push(null)
   assert.equal(await ending, 'closed')
+})
+
+test('end: behind a fault nobody waits for what a broker may still read', async () => {
+  const { pipe, connection, flushed } = open()
+  pipe.polite = false
+  connection.send(message(Buffer.alloc(2_000_000)), 1)
+  await flushed(1)
+  assert.equal(await connection.end(20), 'timeout')
 })
 
 test('end: a transport that takes nothing runs into the limit', async () => {

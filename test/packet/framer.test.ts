@@ -149,7 +149,11 @@ describe('a claimed length sizes nothing', () => {
     for (let received = 0; received < 10_000_000; received += chunk.length) {
       decoder.push(chunk)
       assert.equal(decoder.next(), undefined)
-      assert.equal(spent.largest > 20_000_000, received >= 1_600_000, `${spent.largest} bytes for ${received}`)
+      assert.equal(
+        spent.largest > 20_000_000,
+        received >= 1_600_000,
+        `${spent.largest} bytes for ${received}`,
+      )
     }
     spent.stop()
   })

@@ -87,7 +87,7 @@ const PROPERTIES_SECTION = {
 const LIMITS = {
   title: 'TIME LIMITS',
   paragraphs: () => [
-    'Nothing waits for ever. --password-command, looking the host up, connecting, proxy, TLS handshake, WebSocket upgrade and CONNACK have 30 seconds together, or the keep alive time (-k) where that is shorter, or what --connect-timeout says; SUBACK and UNSUBACK have the same. A PINGREQ has to be answered within the keep alive time. Messages in flight have to see an acknowledgement every 120 seconds (--ack-timeout). After DISCONNECT the broker has 2 seconds to close the connection, and 10 more for each megabyte that it may still have to read, of at most 8.',
+    'Nothing waits for ever. --password-command, looking the host up, connecting, proxy, TLS handshake, WebSocket upgrade and CONNACK have 30 seconds together, or the keep alive time (-k) where that is shorter, or what --connect-timeout says; SUBACK and UNSUBACK have the same. A PINGREQ has to be answered within the keep alive time. Messages in flight have to see an acknowledgement every 120 seconds (--ack-timeout). After DISCONNECT the broker has 2 seconds to close the connection; without -W, mqtt-pub gives it 10 more for each megabyte that it may still have to read, of at most 8.',
   ],
 }
 
