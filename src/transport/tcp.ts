@@ -19,8 +19,7 @@ export interface Endpoint {
   intake?: Intake | undefined
 }
 
-/** Looks the host up and tries its addresses. With an intake the socket does not read before
- * `resume`. Throws TransportError. */
+/** Looks the host up and tries its addresses; with an intake, nothing is read before `resume`. Throws TransportError. */
 export async function dialTcp(endpoint: Endpoint, signal: AbortSignal, onStage?: OnStage): Promise<Socket> {
   const { host, port, localAddress, where, intake } = endpoint
   const reading = readingInto(intake)
