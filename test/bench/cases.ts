@@ -204,7 +204,7 @@ async function throughBroker(
   return within(async (t) => {
     const broker = await startMosquitto(t)
     const to = ['-h', '127.0.0.1', '-p', broker.port, '-t', 'a', '-q', qos]
-    const subscriber = measure(program('sub', [...to, '-i', 'bench', '-C', count, '-W', 40]))
+    const subscriber = measure(program('sub', [...to, '-i', 'bench', '-C', count, '-W', 120]))
     await broker.logged(/: bench [012] a$/)
     const publisher = measure({ ...program('pub', [...to, '-l']), input: { path, piped: false } })
     const [received, sent] = await Promise.all([subscriber, publisher])
