@@ -41,9 +41,9 @@ export function measure({ command, args, input }: Run): Promise<Sample> {
   return new Promise((resolve, reject) => {
     const shell = input !== undefined && !input.piped
     const words = shell ? ['sh', '-c', 'exec "$@" < "$0"', input.path, command] : [command]
-    const started = performance.now()
     const [file = '', ...rest] = [...words, ...args.map(String)]
     const output = lineCounter()
+    const started = performance.now() // behind all that is not the program's
     const child = spawn(file, rest, { stdio: ['pipe', output.fd, 'inherit'], env: environment() })
     closeSync(output.fd)
     const stdin = child.stdin as Writable // by the first word of stdio
