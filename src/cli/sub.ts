@@ -45,8 +45,7 @@ async function subscribe(given: Given, reporter: Reporter, io: Io): Promise<numb
     const options = await within(given, clientOptions(given, 'mqtt-sub', io, reporter, false))
     // Not before a password has been asked for: until then a signal has its default effect.
     io.onSignal(['SIGINT', 'SIGTERM'], () => stop({ why: 'signal' }))
-    // What is printed is done with; a screen shows it again.
-    options.lendPayloads = !given.watch
+    options.lendPayloads = true // what has been printed is done with
     output = new Output(given, io, reporter, stop)
     client = await open({ ...options, signal: stopped.signal }, given, reporter)
     output.attach(client)

@@ -99,6 +99,26 @@ describe('mqtt-sub and a reader that does not read', { concurrency: 6 }, () => {
     assert.equal(server.links.length, 1)
   })
 
+  test('memory that is used again spoils nothing that waits for the reader (P4)', async (t) => {
+    // Larger than what is copied into the output, and more than is read at a time.
+    const count = 1_000
+    const size = 20_000
+    const server = await broker(t, {
+      on: ({ name }, link) => {
+        if (name !== 'SUBSCRIBE') return false
+        link.send(packet(0x90, [0, 1, 0]))
+        void blast(link, { count, size })
+        return true
+      },
+    })
+    const run = intoPipe(t, ['-h', '127.0.0.1', '-p', server.port, '-t', 'b', '-k', 5, '-C', count])
+    await server.until(() => server.seen.some(({ name }) => name === 'PINGREQ'))
+    const got = await lines(run.read())
+    assert.equal(await run.exit, 0)
+    const expected = Array.from({ length: count }, (_, at) => `${at + 1} `.padEnd(size, 'x'))
+    assert.ok(got.length === count && got.every((line, at) => line === expected[at]))
+  })
+
   test('a blaster is held back by TCP, and memory stays flat', async (t) => {
     const links: BrokerLink[] = []
     const total = 300
