@@ -3,12 +3,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { TransportError, type TransportStep } from '../../src/errors.js'
 import { dial } from '../../src/transport/index.js'
 import { broker, deadPort, mute } from '../broker/broker.js'
 import { script } from '../broker/script.js'
 import { cannot } from '../support/mosquitto.js'
+import { temporaryFolder } from '../support/run.js'
 
 const never = new AbortController().signal
 
@@ -29,6 +31,37 @@ test('an open port gives a stream, by address and by name', async (t) => {
     await once(stream, 'close')
   }
 })
+
+for (const way of ['TCP', 'a unix socket']) {
+  test(`over ${way} an intake has what is read, none of it before the stream is told to resume`, async (t) => {
+    const sent = Buffer.from('said at once')
+    const path = way === 'TCP' ? undefined : join(temporaryFolder(t), 'socket')
+    const server = createServer((socket) => socket.write(sent)).listen(path ?? { port: 0, host: '127.0.0.1' })
+    t.after(() => server.close())
+    await once(server, 'listening')
+    const port = path === undefined ? (server.address() as AddressInfo).port : 1
+    const room = Buffer.alloc(100)
+    let length = 0
+    let told = (): void => {}
+    const came = new Promise<void>((resolve) => {
+      told = resolve
+    })
+    const intake = {
+      room: () => room.subarray(length),
+      took: (count: number) => {
+        length += count
+        if (length >= sent.length) told()
+      },
+    }
+    const stream = await dial({ host: '127.0.0.1', port, ...(path && { path }) }, never, { intake })
+    t.after(() => stream.destroy())
+    stream.on('data', () => assert.fail('it came as data'))
+    assert.equal(length, 0)
+    stream.resume()
+    await came
+    assert.ok(room.subarray(0, length).equals(sent))
+  })
+}
 
 test('a port without a listener', async () => {
   const port = await deadPort()
