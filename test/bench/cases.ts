@@ -112,7 +112,7 @@ async function startTls(client: (port: number, ca: string) => Run): Promise<Resu
     execFileSync('openssl', [...asked, ...subject, '-keyout', key, '-out', ca], { stdio: 'ignore' })
   }
   const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(ca) })
-  const sink = await listen((socket) => new SinkLink(socket, 1), server, 'secureConnection')
+  const sink = await listen((socket) => new SinkLink(socket, 1), server)
   const result = await alone(client(sink.port, ca))
   sink.close()
   return result

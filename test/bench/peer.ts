@@ -2,8 +2,8 @@
 // what is published, and a blaster that sends what is subscribed. Neither shares code with the client.
 
 import { once } from 'node:events'
-import type { AddressInfo, Server, Socket } from 'node:net'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer, Socket, type SocketConstructorOpts } from 'node:net'
+import type { Server as TlsServer } from 'node:tls'
 
 const CONNECT = 1
 const PUBLISH = 3
@@ -18,10 +18,18 @@ const CONNACK_4 = Buffer.from('20020000', 'hex')
 /** Receive Maximum 65,535 and the Assigned Client Identifier `z`. */
 const CONNACK_5 = Buffer.from('200a00000721ffff1200017a', 'hex')
 
+/** The longest fixed header. */
+const HEADER_BYTES = 5
+const ANSWER_BYTES = 4
+/** Of a packet that comes in pieces, more than this is not kept. */
+const HEAD_BYTES = 1_024
+/** Memory that a connection is read into, again and again: new memory for each read would cost more than the reading. */
+const READ_BYTES = 262_144
+
 type OnPacket = (type: number, flags: number, body: number, end: number) => void
 
-/** Calls `on` for each whole packet in `bytes` and returns how many bytes those are. */
-function eachPacket(bytes: Buffer, on: OnPacket): number {
+/** Calls `on` for each whole packet in `bytes`, or for one whose end is cut off, and returns how many bytes those are. */
+function eachPacket(bytes: Buffer, isCut: boolean, on: OnPacket): number {
   let at = 0
   for (;;) {
     let body = at + 1
@@ -34,54 +42,74 @@ function eachPacket(bytes: Buffer, on: OnPacket): number {
       length |= (byte & 0x7f) << shift
       shift += 7
     }
-    if (body + length > bytes.length) return at
+    const end = body + length
+    if (end > bytes.length && !isCut) return at
     const first = bytes[at] as number
-    on(first >> 4, first & 15, body, body + length)
-    at = body + length
+    on(first >> 4, first & 15, body, Math.min(end, bytes.length))
+    at = end
   }
 }
 
 /** A connection as a peer deals with it: whole packets, and answers that leave together. */
 export abstract class Link {
-  /** To the packets of a chunk, none of which is shorter than its answer. */
+  /** Sent together behind each chunk; no answer is longer than its packet, one of which began before the chunk. */
   #answers: Buffer | undefined
   #length = 0
-  #rest: Buffer[] = []
+  #room = 0
+  /** Of a packet that runs over two chunks: its beginning, and how many bytes it lacks, or 0 where that is not known. */
+  readonly #head = Buffer.alloc(HEAD_BYTES)
   #held = 0
-  /** Bytes that the packet in `#rest` still lacks, as far as that is known. */
-  #wanted = 0
+  #lacks = 0
   protected readonly socket: Socket
 
   constructor(socket: Socket) {
     this.socket = socket
     socket.on('error', () => {})
-    socket.on('data', (chunk: Buffer) => this.#received(chunk))
   }
 
-  #received(chunk: Buffer): void {
-    this.#rest.push(chunk)
-    this.#held += chunk.length
-    if (this.#held < this.#wanted) return
-    const bytes = this.#rest.length === 1 ? chunk : Buffer.concat(this.#rest)
-    const done = eachPacket(bytes, (type, flags, body, end) => {
-      if (type === CONNECT) {
-        const level = bytes[body + 2 + bytes.readUInt16BE(body)]
-        this.socket.write(level === 5 ? CONNACK_5 : CONNACK_4)
-      } else if (type === DISCONNECT) this.socket.end()
-      else this.packet(type, flags, bytes, body, end)
-    })
-    this.#rest = done === bytes.length ? [] : [bytes.subarray(done)]
-    this.#held = bytes.length - done
-    this.#wanted = this.#held > 5 ? wanted(bytes.subarray(done)) : 0
+  /** Takes what came; `chunk` may be written over later. */
+  take(chunk: Buffer): void {
+    this.#room = chunk.length + ANSWER_BYTES
+    this.#split(chunk)
     if (this.#answers !== undefined) this.socket.write(this.#answers.subarray(0, this.#length))
     this.#answers = undefined
     this.#length = 0
     this.idle()
   }
 
+  #split(chunk: Buffer): void {
+    let from = 0
+    while (this.#held > 0 && from < chunk.length) {
+      const isCut = this.#lacks > 0
+      const piece = chunk.subarray(from, from + (isCut ? this.#lacks : HEADER_BYTES))
+      this.#held += piece.copy(this.#head, this.#held) // as far as there is room: nobody asks for the rest
+      from += piece.length
+      this.#lacks -= isCut ? piece.length : 0
+      if (this.#lacks > 0) return
+      const head = Buffer.from(this.#head.subarray(0, this.#held))
+      this.#hold(head.subarray(this.#packets(head, isCut)))
+    }
+    if (from < chunk.length) this.#hold(chunk.subarray(from + this.#packets(chunk.subarray(from), false)))
+  }
+
+  #hold(rest: Buffer): void {
+    this.#held = rest.copy(this.#head)
+    this.#lacks = rest.length < HEADER_BYTES ? 0 : whole(rest) - rest.length
+  }
+
+  #packets(bytes: Buffer, isCut: boolean): number {
+    return eachPacket(bytes, isCut, (type, flags, body, end) => {
+      if (type === CONNECT) {
+        const level = bytes[body + 2 + bytes.readUInt16BE(body)]
+        this.socket.write(level === 5 ? CONNACK_5 : CONNACK_4)
+      } else if (type === DISCONNECT) this.socket.end()
+      else this.packet(type, flags, bytes, body, end)
+    })
+  }
+
   /** Answers with a packet of four bytes. */
   protected answer(first: number, bytes: Buffer, id: number): void {
-    this.#answers ??= Buffer.allocUnsafe(bytes.length)
+    this.#answers ??= Buffer.allocUnsafe(this.#room)
     const answers = this.#answers
     answers[this.#length++] = first
     answers[this.#length++] = 2
@@ -94,10 +122,10 @@ export abstract class Link {
   protected idle(): void {}
 }
 
-/** The whole length of the packet that begins here. */
-function wanted(bytes: Buffer): number {
+/** The length of the packet that begins here. */
+function whole(bytes: Buffer): number {
   let length = 0
-  for (let at = 1; at < 5; at++) {
+  for (let at = 1; at < HEADER_BYTES; at++) {
     const byte = bytes[at] as number
     length |= (byte & 0x7f) << (7 * (at - 1))
     if (byte < 0x80) return at + 1 + length
@@ -219,20 +247,37 @@ export interface Listening<L> {
   close(): void
 }
 
-/** Listens on a port of its own. */
-export async function listen<L>(
+/** Listens on a port of its own, or with a TLS server. */
+export async function listen<L extends Link>(
   makeLink: (socket: Socket) => L,
-  server: Server = createServer(),
-  event = 'connection',
+  tlsServer?: TlsServer,
 ): Promise<Listening<L>> {
   const links: L[] = []
   const sockets = new Set<Socket>()
-  server.on(event, (socket: Socket) => {
-    socket.setNoDelay(true)
+  const accept = (socket: Socket): L => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
-    links.push(makeLink(socket))
+    const link = makeLink(socket)
+    links.push(link)
+    return link
+  }
+  tlsServer?.on('secureConnection', (socket) => {
+    const link = accept(socket)
+    socket.on('data', (chunk: Buffer) => link.take(chunk))
   })
+  const server =
+    tlsServer ??
+    createServer({ noDelay: true, pauseOnConnect: true }, (first) => {
+      let link: L | undefined
+      const callback = (length: number, memory: Uint8Array): boolean => {
+        link?.take(memory.subarray(0, length) as Buffer)
+        return true
+      }
+      // A server gives its sockets no memory to read into; one that takes over the connection has it.
+      const { _handle: handle } = first as unknown as { _handle: unknown }
+      const onread = { buffer: Buffer.alloc(READ_BYTES), callback }
+      link = accept(new Socket({ handle, onread } as SocketConstructorOpts).resume())
+    })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const close = (): void => {
