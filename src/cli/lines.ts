@@ -21,6 +21,10 @@ export interface Lines {
  */
 export type LineBlock = Payloads
 const BLOCK_LINES = 1_000
+/** So much is split at a time, and no more before its lines are handed on. */
+const PIECE_BYTES = 65_536
+const LF = 10
+const EMPTY = Buffer.alloc(0)
 
 /**
  * Hands on lines, without their LF, as they come together. split2 works on text, so the bytes travel as latin1, in which
@@ -43,11 +47,15 @@ export function readLines(input: Readable, onLines: (lines: LineBlock) => void):
   })
   const handOn = (): void => {
     try {
-      while (due.length > 0 && !paused && !stopped) onLines(due.shift() as LineBlock)
+      while (!paused && !stopped) {
+        const block = due.shift()
+        if (block !== undefined) onLines(block)
+        else if (!splitNext()) break
+      }
     } catch (error) {
       return fail(error as Error)
     }
-    if (due.length > 0 || paused || stopped) return
+    if (paused || stopped) return
     if (isOver) finish()
     else input.resume()
   }
@@ -84,21 +92,38 @@ export function readLines(input: Readable, onLines: (lines: LineBlock) => void):
     end = 0
   }
 
+  /** Whole lines that came and are not split yet. */
+  let unsplit: Buffer = EMPTY
   // What stands behind the last LF is held back until more has come: split2 would search it again with every chunk.
   let held: Buffer[] = []
   let length = 0
+  /** False where there is nothing to split. */
+  const splitNext = (): boolean => {
+    if (unsplit.length > 0) {
+      const last = unsplit.lastIndexOf(LF, PIECE_BYTES - 1)
+      const end = (last < 0 ? unsplit.indexOf(LF) : last) + 1
+      split(unsplit.subarray(0, end))
+      unsplit = unsplit.subarray(end)
+      return true
+    }
+    if (!isOver || held.length === 0) return false
+    const bytes = Buffer.concat(held.splice(0))
+    due.push({ bytes, ends: [bytes.length] })
+    return true
+  }
+
   input.on('error', (error) => fail(error))
   input.on('data', (chunk: Buffer) => {
     if (stopped) return
-    const whole = chunk.lastIndexOf(10) + 1
+    const whole = chunk.lastIndexOf(LF) + 1
     let start = 0
     if (whole > 0 && held.length > 0) {
-      start = chunk.indexOf(10) + 1
+      start = chunk.indexOf(LF) + 1
       split(Buffer.concat([...held, chunk.subarray(0, start)])) // the line that was held, without a copy of the others
       held = []
       length = 0
     }
-    if (start < whole) split(chunk.subarray(start, whole))
+    unsplit = chunk.subarray(start, whole) // of earlier chunks none is left: the input pauses with us
     if (whole < chunk.length) {
       held.push(chunk.subarray(whole))
       length += chunk.length - whole
@@ -107,8 +132,6 @@ export function readLines(input: Readable, onLines: (lines: LineBlock) => void):
     handOn()
   })
   input.on('end', () => {
-    const bytes = Buffer.concat(held)
-    if (bytes.length > 0) due.push({ bytes, ends: [bytes.length] })
     isOver = true
     handOn()
   })

@@ -64,8 +64,9 @@ export interface Ending {
 const EMPTY = new Uint8Array(0)
 /** From here on `enqueue` asks to wait, however small the messages' number. */
 const HELD_BYTES = 8_388_608
-/** Packets that the session is handed before what it wants is carried out. */
+/** Packets that the session is handed before what it wants is carried out, and the bytes of their payloads. */
 const TOGETHER = 256
+const TOGETHER_BYTES = 32_768
 /** How long our DISCONNECT may take to leave and the broker to close: when all went well, and after a fault. */
 const END_LIMIT_MS = 2_000
 const FAULT_LIMIT_MS = 1_000
@@ -87,6 +88,7 @@ export class Client {
   #isRunPending = false
   /** Messages that the session was handed since what it wants was carried out. */
   #enqueued = 0
+  #enqueuedBytes = 0
   /** For a broker that still reads when we leave. */
   #isPatient = false
   /** The journal is being written; nothing is decoded. */
@@ -194,7 +196,7 @@ export class Client {
     const message = { topic, payload: bytes, qos, retain, properties }
     const chosen = packetId === undefined ? message : { ...message, packetId }
     this.#session.enqueue(chosen, settled, now())
-    return this.#enqueuedMore(1)
+    return this.#enqueuedMore(1, bytes.length)
   }
 
   /**
@@ -210,13 +212,14 @@ export class Client {
     this.#checkAlive()
     const message = { topic, payload: EMPTY, qos, retain, properties: NONE }
     this.#session.enqueueMany(message, payloads, settled, now())
-    return this.#enqueuedMore(payloads.ends.length)
+    return this.#enqueuedMore(payloads.ends.length, payloads.bytes.length)
   }
 
-  #enqueuedMore(count: number): boolean {
+  #enqueuedMore(count: number, bytes: number): boolean {
     this.#enqueued += count
+    this.#enqueuedBytes += bytes
     // Before much has gathered: `writable` has to know what the connection holds.
-    if (this.#enqueued < TOGETHER) this.#runSoon()
+    if (this.#enqueued < TOGETHER && this.#enqueuedBytes < TOGETHER_BYTES) this.#runSoon()
     else this.#runEnqueued()
     return this.writable
   }
@@ -631,6 +634,7 @@ export class Client {
 
   #runEnqueued(): void {
     this.#enqueued = 0
+    this.#enqueuedBytes = 0
     const effects = this.#session.take(now())
     if (effects.length > 0) this.#run(effects)
   }

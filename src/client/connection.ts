@@ -65,6 +65,7 @@ export class Connection {
     this.#decoder = intake.decoder
     this.#events = events
     this.#outflow = new Outflow(stream, (mark) => {
+      if (this.#outflow.pending === 0) this.#writer.reuse()
       this.#progress()
       events.flushed(mark)
     })
@@ -103,10 +104,8 @@ export class Connection {
 
   /** As `send` of each; `mark` is the number of the last. */
   sendMany(packets: Publishes, mark: number): void {
-    for (let at = packets.from; at < packets.to; ) {
-      at = writePublishes(this.#writer, packets, at, this.#version, GATHER_BYTES)
-      this.#queued(mark - (packets.to - at))
-    }
+    writePublishes(this.#writer, packets, this.#version)
+    this.#queued(mark)
   }
 
   /** As `send`, of many; `mark` is the number of the last. */

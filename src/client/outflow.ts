@@ -72,8 +72,9 @@ export class Outflow {
     this.#stream.uncork()
   }
 
-  /** Takes up to 64 KiB from the front. */
+  /** Takes 64 KiB from the front, or all that is left where that is little more. */
   #slice(): Item[] {
+    if (this.#pending <= 2 * SLICE_BYTES) return this.#items.splice(0)
     const slice: Item[] = []
     let room = SLICE_BYTES
     let at = 0

@@ -94,20 +94,15 @@ export function packetsOf({ topic, qos, retain, payloads, from, to, packetIds }:
   return packets
 }
 
-/**
- * Appends PUBLISH packets, from payload number `at` on, until `limit` bytes are pending. Returns the number of the next
- * one.
- */
+/** Appends each as a packet of its own. */
 export function writePublishes(
   out: Writer,
   { topic, qos, retain, payloads, from, to, packetIds }: Publishes,
-  at: number,
   version: Version,
-  limit: number,
-): number {
+): void {
   const first = 0x30 | (qos << 1) | (retain ? 1 : 0)
   const ahead = 2 + out.topicLength(topic) + (qos === 0 ? 0 : 2) + (version === 5 ? 1 : 0)
-  for (; at < to && out.pending < limit; at++) {
+  for (let at = from; at < to; at++) {
     const start = payloadStart(payloads, at)
     const end = payloads.ends[at] as number
     out.begin(first, ahead + end - start, end - start)
@@ -116,5 +111,4 @@ export function writePublishes(
     if (version === 5) out.u8(0) // Property Length
     out.span(payloads.bytes, start, end)
   }
-  return at
 }

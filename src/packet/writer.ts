@@ -8,6 +8,8 @@ import { MAX_STRING_BYTES, stringFault } from './topic.js'
 export const MAX_REMAINING_LENGTH = 268_435_455
 
 const CHUNK_BYTES = 65_536
+/** Chunks kept to be written into again. */
+const MAX_FREE = 4
 // From here on it is cheaper to hand a payload over as it is than to copy it next to its header.
 const LINK_BYTES = 4_096
 // Below this a loop is quicker than what it takes to call for a copy.
@@ -39,6 +41,10 @@ export class Writer {
   #from = 0
   #at = 0
   #pending = 0
+  /** Chunks that are full: with bytes not yet taken, taken and not yet gone, and free again. */
+  #full: Buffer[] = []
+  #taken: Buffer[] = []
+  #free: Buffer[] = []
   // A stream of messages repeats one topic: its bytes are kept.
   #lastText: string | undefined
   #lastBytes: Buffer = Buffer.alloc(0)
@@ -139,19 +145,29 @@ export class Writer {
     this.#at += end - start
   }
 
-  /** Everything written since the last call, in order. */
+  /** Everything written since the last call, in order. The bytes stay as they are until `reuse`. */
   take(): Uint8Array[] {
     this.#close()
+    this.#taken.push(...this.#full.splice(0))
     const parts = this.#parts
     this.#parts = []
     this.#pending = 0
     return parts
   }
 
+  /** All that was taken has left: its memory is used again. */
+  reuse(): void {
+    for (const chunk of this.#taken.splice(0)) {
+      if (chunk.length === CHUNK_BYTES && this.#free.length < MAX_FREE) this.#free.push(chunk)
+    }
+  }
+
   #reserve(length: number): void {
     if (this.#chunk.length - this.#at >= length) return
     this.#close()
-    this.#chunk = Buffer.allocUnsafe(Math.max(CHUNK_BYTES, length))
+    this.#full.push(this.#chunk)
+    const free = length > CHUNK_BYTES ? undefined : this.#free.pop()
+    this.#chunk = free ?? Buffer.allocUnsafe(Math.max(CHUNK_BYTES, length))
     this.#from = 0
     this.#at = 0
   }

@@ -79,6 +79,29 @@ test('paused, no line follows before it goes on, and none is lost', async () => 
   assert.deepEqual(found, MANY)
 })
 
+test('more than is split at a time keeps its order through pauses, to the last line without an end', async () => {
+  const wanted = Array.from({ length: 900 }, (_, at) => `${at}`.padEnd(at % 400, 'x'))
+  wanted.splice(500, 0, 'y'.repeat(100_000)) // alone longer than what is split at a time
+  const input = new Readable({ read: () => {} })
+  const found: string[] = []
+  const sizes: number[] = []
+  const reader = readLines(input, (block) => {
+    sizes.push(block.bytes.length)
+    found.push(...texts(block))
+    reader.pause()
+    setImmediate(() => {
+      input.read(0) // as a pipe does at its end, paused or not
+      reader.resume()
+    })
+  })
+  input.push(Buffer.from(wanted.join('\n')))
+  input.push(null)
+  await reader.ended
+  assert.deepEqual(found, wanted)
+  assert.ok(sizes.length > 4)
+  assert.ok(sizes.every((size) => size <= 65_536 || size === 100_001))
+})
+
 test('stopped in the middle of a chunk, no line follows', async () => {
   for (const isPaused of [false, true]) {
     const input = new PassThrough()

@@ -13,6 +13,8 @@ import { Decoder, NONE, type Packet } from '../../src/packet/index.js'
 class Pipe extends Duplex {
   readonly calls: Buffer[] = []
   stalled = false
+  /** Memory changed before the call that was given it was done. */
+  spoiled = false
   /** The broker closes its side when we close ours. */
   polite = true
   #taken: (() => void) | undefined
@@ -20,11 +22,14 @@ class Pipe extends Duplex {
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.#take(chunk, done)
+    this.#take([chunk], done)
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
-    this.#take(Buffer.concat(chunks.map(({ chunk }) => chunk)), done)
+    this.#take(
+      chunks.map(({ chunk }) => chunk),
+      done,
+    )
   }
 
   override _final(done: () => void): void {
@@ -32,10 +37,15 @@ class Pipe extends Duplex {
     if (this.polite) this.push(null)
   }
 
-  #take(bytes: Buffer, done: () => void): void {
+  #take(parts: readonly Buffer[], done: () => void): void {
+    const bytes = Buffer.concat(parts)
     this.calls.push(bytes)
-    if (this.stalled) this.#taken = done
-    else setImmediate(done)
+    const taken = (): void => {
+      this.spoiled ||= !Buffer.concat(parts).equals(bytes)
+      done()
+    }
+    if (this.stalled) this.#taken = taken
+    else setImmediate(taken)
   }
 
   /** Takes the call that is waiting. */
@@ -123,6 +133,41 @@ test('packets sent while the transport is busy gather for the next call', async 
   pipe.release()
   await flushed(50)
   assert.equal(pipe.calls.length, 2)
+})
+
+test('memory that is used again is not before the transport has taken what was in it', async () => {
+  const { pipe, connection, flushed } = open()
+  const sent: string[] = []
+  for (let mark = 1; mark <= 3_000; mark++) {
+    sent.push(`${mark}`.padEnd(200 + (mark % 700), 'x'))
+    connection.send(message(sent.at(-1) as string), mark)
+    // Now the transport is behind, now it has taken all.
+    pipe.stalled = mark % 500 > 400
+    if (mark % 90 === 0) await new Promise((resolve) => setImmediate(resolve))
+    if (mark % 150 === 0) pipe.release()
+  }
+  pipe.stalled = false
+  pipe.release()
+  await flushed(3_000)
+  assert.equal(pipe.spoiled, false)
+  const decoder = new Decoder({ version: 4, from: 'client' })
+  decoder.push(Buffer.concat(pipe.calls))
+  const came: string[] = []
+  for (let packet = decoder.next(); packet !== undefined; packet = decoder.next()) {
+    assert.equal(packet.type, 'publish')
+    came.push(Buffer.from((packet as { payload: Uint8Array }).payload).toString())
+  }
+  assert.deepEqual(came, sent)
+})
+
+test('a little more than a slice leaves in one system call', async () => {
+  const { pipe, connection, flushed } = open()
+  for (let mark = 1; mark <= 70; mark++) connection.send(message(Buffer.alloc(1_000)), mark)
+  await flushed(70)
+  assert.equal(pipe.calls.length, 2) // one when so much had gathered, the other at the end of the turn
+  connection.send(message(Buffer.alloc(100_000)), 71)
+  await flushed(71)
+  assert.equal(pipe.calls.length, 3)
 })
 
 test('a large payload leaves in slices: progress is told, the mark only at its end', async () => {

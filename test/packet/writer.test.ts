@@ -114,6 +114,25 @@ describe('chunks', () => {
     assert.equal(first[0]?.buffer, second[0]?.buffer)
   })
 
+  test('full chunks are used again, but only those whose bytes were taken and have left', () => {
+    const out = new Writer()
+    const fill = (turns: number): ArrayBufferLike[] => {
+      for (let turn = 0; turn < turns; turn++) write(out, publish({ payload: Buffer.alloc(1_000, 'x') }), 4)
+      return out.take().map(({ buffer }) => buffer)
+    }
+    const [first, second] = fill(100)
+    assert.notEqual(first, second)
+    const [, third] = fill(70)
+    assert.equal([first, second].includes(third as ArrayBufferLike), false, 'nothing has left yet')
+    out.reuse()
+    const last = fill(200)
+    assert.ok(last.includes(first as ArrayBufferLike))
+    assert.ok(last.includes(second as ArrayBufferLike))
+    // The third still has room behind what was taken, and goes on.
+    assert.equal(last[0], third)
+    assert.equal(new Set(last).size, last.length)
+  })
+
   test('more packets than a chunk holds go on in the next', () => {
     const out = new Writer()
     const single = encode(publish({ payload: Buffer.alloc(1_000, 'x') }), 5)
