@@ -4,7 +4,7 @@
 const EMPTY = Buffer.alloc(0)
 const BUFFER_BYTES = 65_536
 /** Of those that are used again: large, as they cost nothing but the first time. */
-const LENT_BYTES = 1_048_576
+const LENT_BYTES = 2_097_152
 /** A socket is not asked to read into a smaller part of one than this. */
 const PART = 1 / 4
 
