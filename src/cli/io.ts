@@ -51,6 +51,19 @@ export interface Io {
   isRunning(pid: number): boolean
 }
 
+/** Writes all parts in one go, where the stream can. */
+export function writeTogether(
+  stream: Writable,
+  parts: readonly Uint8Array[],
+  done: (error?: NodeJS.ErrnoException) => void,
+): void {
+  stream.cork()
+  // What an earlier part suffers, the last one suffers too.
+  for (const part of parts.slice(0, -1)) stream.write(part)
+  stream.write(parts.at(-1) ?? '', (error) => done(error ?? undefined))
+  stream.uncork()
+}
+
 /** Standard output and error, as far as they were needed: opening them takes a while, and many runs say nothing. */
 const opened: { stdout?: NodeJS.WriteStream; stderr?: NodeJS.WriteStream } = {}
 let broken: NodeJS.ErrnoException | undefined
@@ -126,11 +139,7 @@ export function processIo(): Io {
       if (broken !== undefined) return done(broken)
       const out = stdout()
       if (out.isTTY) wipe()
-      out.cork()
-      // What an earlier part suffers, the last one suffers too.
-      for (const part of parts.slice(0, -1)) out.write(part)
-      out.write(parts.at(-1) ?? '', (error) => done(error ?? undefined))
-      out.uncork()
+      writeTogether(out, parts, done)
     },
     complain(line) {
       if (stderr().writableLength > MAX_STDERR_BYTES) {

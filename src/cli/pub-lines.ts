@@ -19,13 +19,12 @@ export async function publishLines(
   interrupted: AbortSignal,
 ): Promise<void> {
   let isPaused = false
-  // Where lines need to be told apart, or one may be too long, they are taken one by one.
-  const together = tally.receipts === undefined && message.properties === NONE
+  // Where they have properties, or one may be too long, they are taken one by one.
+  const together = message.properties === NONE
   const take = (block: LineBlock): boolean => {
     if (together && block.bytes.length < TOGETHER_BYTES) {
-      return client.enqueueMany(topic, block, message, tally.next(block.ends.length))
-    }
-    for (const line of eachLine(block)) client.enqueue(topic, line, message, tally.next())
+      client.enqueueMany(topic, block, message, tally.next(block.ends.length))
+    } else for (const line of eachLine(block)) client.enqueue(topic, line, message, tally.next())
     return client.writable && !tally.isBehind
   }
   const lines = readLines(io.stdin, (block) => {

@@ -56,19 +56,20 @@ export class RunReceipts {
     if (!this.#wantsProofs) for (const listener of this.#wantsProof.splice(0)) listener()
   }
 
-  /** One more message: what to call with its outcome, which `settled` is told too. */
-  next(settled: Settled): Settled {
-    const number = ++this.#count
-    this.#receipts.given(number, this.#topic, this.#qos)
-    return (outcome) => {
-      if (this.#qos === 0 && outcome.error === undefined) this.#leave(number)
-      else this.#settle(number, outcome)
-      settled(outcome)
+  /** So many messages more: what to call with the outcome of each, which `settled` is told too. */
+  next(count: number, settled: Settled): Settled {
+    const first = this.#count + 1
+    this.#count += count
+    this.#receipts.givenMany(first, count, this.#topic, this.#qos)
+    return (outcome, at, packetId) => {
+      if (this.#qos === 0 && outcome.error === undefined) this.#leave(first + at)
+      else this.#settle(first + at, outcome, packetId)
+      settled(outcome, at)
     }
   }
 
-  #settle(number: number, outcome: Outcome): void {
-    this.#receipts.settled(number, outcome)
+  #settle(number: number, outcome: Outcome, packetId?: number): void {
+    this.#receipts.settled(number, outcome, packetId)
     this.#checkDrain()
   }
 

@@ -153,7 +153,7 @@ export class Tally {
   /** One more message, or so many: what to call with the outcome of each. */
   next(count = 1): Settled {
     this.given += count
-    return this.receipts === undefined ? this.#settled : this.receipts.next(this.#settled)
+    return this.receipts === undefined ? this.#settled : this.receipts.next(count, this.#settled)
   }
 
   /** Whether receipts do not keep up. */

@@ -6,14 +6,14 @@ import type { Writable } from 'node:stream'
 import { isatty, WriteStream } from 'node:tty'
 import { UsageError } from '../errors.js'
 import { reason } from './files.js'
-import type { Io } from './io.js'
+import { type Io, writeTogether } from './io.js'
 
 export interface ReceiptsFile {
   /** As it stands in errors. */
   name: string
   /** Whoever closes it has seen enough. */
   mayClose: boolean
-  write(bytes: Uint8Array, done: (error?: NodeJS.ErrnoException) => void): void
+  write(parts: readonly Uint8Array[], done: (error?: NodeJS.ErrnoException) => void): void
 }
 
 const NOTHING = new Uint8Array(0)
@@ -25,7 +25,7 @@ export function openReceipts(where: number | string, io: Io): ReceiptsFile {
   const name = `--receipts=${where}`
   checkWritable(where, name)
   if (where === 1)
-    return { name: 'standard output', mayClose: true, write: (bytes, done) => io.write([bytes], done) }
+    return { name: 'standard output', mayClose: true, write: (parts, done) => io.write(parts, done) }
   if (where === 2) return fileOf(name, io.stderr)
   return fileOf(name, streamOf(where, name))
 }
@@ -46,11 +46,7 @@ function openFile(path: string): ReceiptsFile {
 
 function fileOf(name: string, stream: Writable): ReceiptsFile {
   stream.on('error', () => {}) // each write hears of its own failure
-  return {
-    name,
-    mayClose: false,
-    write: (bytes, done) => void stream.write(bytes, (error) => done(error ?? undefined)),
-  }
+  return { name, mayClose: false, write: (parts, done) => writeTogether(stream, parts, done) }
 }
 
 /** A stream that never blocks: a write that a pipe does not take would keep the process from ending. */

@@ -7,6 +7,8 @@ import type { Outcome } from '../session/index.js'
 import { EXIT, type Reporter, statusOfSignal } from './exit.js'
 import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
+import { Numbered } from './numbered.js'
+import { Out } from './out.js'
 import { openReceipts, type ReceiptsFile } from './receipts-file.js'
 import type { Stop } from './stop.js'
 
@@ -23,22 +25,24 @@ const LEAVE_LIMIT_MS = 1_000
  */
 type Fate = 'confirmed' | 'refused' | 'removed' | 'unconfirmed'
 
-/** A message whose fate is open. */
+/** What messages whose fate is open have in common that were given together. */
 interface Entry {
   /** Undefined where nothing but the identifier is left of it. */
   topic: string | undefined
   qos: Qos
   packetId: number | undefined
   givenAt: number
-  ms: number | undefined
 }
 
 export class Receipts {
   readonly #file: ReceiptsFile
   readonly #reporter: Reporter
-  readonly #open = new Map<number, Entry>()
+  readonly #open = new Numbered<Entry>()
+  /** How long the answer took of those that have one, and no fate yet. */
+  readonly #ms = new Numbered<number>()
   readonly counts: Record<Fate, number> = { confirmed: 0, refused: 0, removed: 0, unconfirmed: 0 }
-  #lines: string[] = []
+  readonly #out = new Out()
+  #isWriteDue = false
   #unwritten = 0
   #isBroken = false
   /** Lines are missing that somebody waits for. */
@@ -53,14 +57,19 @@ export class Receipts {
 
   /** The session has been handed message `number`; with a spool perhaps once more. */
   given(number: number, topic: string | undefined, qos: Qos, packetId?: number): void {
-    if (this.#open.has(number)) return
-    this.#open.set(number, { topic, qos, packetId, givenAt: now(), ms: undefined })
+    if (this.#open.get(number) === undefined) this.#open.set(number, { topic, qos, packetId, givenAt: now() })
+  }
+
+  /** The same of `count` messages from `number` on. */
+  givenMany(number: number, count: number, topic: string, qos: Qos): void {
+    const entry = { topic, qos, packetId: undefined, givenAt: now() }
+    for (let nth = 0; nth < count; nth++) this.#open.set(number + nth, entry)
   }
 
   /** There was an answer or, at QoS 0, the bytes have left. */
   answered(number: number): void {
     const entry = this.#open.get(number)
-    if (entry !== undefined) entry.ms ??= Math.round((now() - entry.givenAt) * 1_000) / 1_000
+    if (entry !== undefined && this.#ms.get(number) === undefined) this.#ms.set(number, msSince(entry))
   }
 
   /** Messages whose fate is open. */
@@ -69,34 +78,48 @@ export class Receipts {
   }
 
   /** What `outcome` says is final. */
-  settled(number: number, outcome: Outcome): void {
+  settled(number: number, outcome: Outcome, packetId?: number): void {
     const fate = fateOf(outcome)
     const { error } = outcome
-    if (error === undefined || error instanceof RefusedError) this.answered(number)
-    this.done(number, fate, outcome)
+    const isAnswer = error === undefined || error instanceof RefusedError
+    this.#done(number, fate, outcome, isAnswer, packetId)
   }
 
   done(number: number, fate: Fate, outcome: Outcome): void {
+    this.#done(number, fate, outcome, false)
+  }
+
+  /** `isAnswer`: the answer comes now, unless there was one. `packetId`: where it is not that of `given`. */
+  #done(number: number, fate: Fate, outcome: Outcome, isAnswer: boolean, packetId?: number): void {
     const entry = this.#open.get(number)
     if (entry === undefined) return
+    const ms = this.#ms.get(number) ?? (isAnswer ? msSince(entry) : undefined)
     this.#open.delete(number)
-    this.#tell(number, entry, fate, outcome)
+    this.#ms.delete(number)
+    this.#tell(number, entry, fate, outcome, ms, packetId)
   }
 
   /** A message that the session has never seen will not be sent. */
   removed(number: number, topic: string, qos: Qos, why: string): void {
-    const entry = { topic, qos, packetId: undefined, givenAt: 0, ms: undefined }
+    const entry = { topic, qos, packetId: undefined, givenAt: 0 }
     this.#tell(number, entry, 'removed', { reasonCode: 0, error: new ClosedError(why) })
   }
 
-  #tell(number: number, { topic, qos, packetId, ms }: Entry, fate: Fate, outcome: Outcome): void {
+  #tell(
+    number: number,
+    { topic, qos, packetId: given }: Entry,
+    fate: Fate,
+    outcome: Outcome,
+    ms?: number,
+    packetId = given,
+  ): void {
     this.counts[fate]++
     const { error, reasonCode } = outcome
     const isAnswer = fate === 'confirmed' ? qos > 0 : error instanceof RefusedError && fate === 'refused'
     this.#line({
       number,
       topic: topic ?? null,
-      mid: outcome.packetId ?? packetId ?? null,
+      mid: packetId ?? null,
       qos,
       outcome: fate,
       code: isAnswer ? reasonCode : null,
@@ -108,18 +131,21 @@ export class Receipts {
 
   #line(value: object): void {
     if (this.#isBroken) return
-    if (this.#lines.push(`${JSON.stringify(value)}\n`) > 1) return
+    this.#out.text(`${JSON.stringify(value)}\n`)
+    if (this.#isWriteDue || this.#unwritten > 0) return
+    this.#isWriteDue = true
     queueMicrotask(() => this.#write())
   }
 
+  /** One write at a time: what comes meanwhile is gathered for the next. */
   #write(): void {
-    const bytes = Buffer.from(this.#lines.join(''))
-    this.#lines = []
+    this.#isWriteDue = false
     if (this.#isBroken) return
-    this.#unwritten += bytes.length
-    this.#file.write(bytes, (error) => {
-      this.#unwritten -= bytes.length
+    this.#unwritten = this.#out.length
+    this.#file.write(this.#out.take(), (error) => {
+      this.#unwritten = 0
       if (error !== undefined) this.#fail(error)
+      if (this.#out.length > 0) this.#write()
       if (!this.isBehind) for (const listener of this.#wantsRoom.splice(0)) listener()
       if (this.#isFlushed) for (const resolve of this.#wantsAll.splice(0)) resolve()
     })
@@ -134,12 +160,12 @@ export class Receipts {
   }
 
   get #isFlushed(): boolean {
-    return this.#isBroken || (this.#unwritten === 0 && this.#lines.length === 0)
+    return this.#isBroken || (this.#unwritten === 0 && this.#out.length === 0)
   }
 
   /** Whether whoever reads the receipts does not keep up. */
   get isBehind(): boolean {
-    return !this.#isBroken && this.#unwritten > BEHIND_BYTES
+    return !this.#isBroken && this.#unwritten + this.#out.length > BEHIND_BYTES
   }
 
   /** Calls `listener` once, as soon as receipts are no longer behind. */
@@ -150,7 +176,7 @@ export class Receipts {
 
   /** Messages without an outcome have none any more. */
   abandon(): void {
-    for (const number of [...this.#open.keys()]) this.done(number, 'unconfirmed', { reasonCode: 0 })
+    for (const number of this.#open.numbers()) this.done(number, 'unconfirmed', { reasonCode: 0 })
   }
 
   /**
@@ -174,6 +200,11 @@ export class Receipts {
     }
     return this.#hasFailed ? end || EXIT.failure : end
   }
+}
+
+/** Milliseconds since the message was given, to the microsecond. */
+function msSince({ givenAt }: Entry): number {
+  return Math.round((now() - givenAt) * 1_000) / 1_000
 }
 
 function fateOf({ error }: Outcome): Fate {

@@ -40,8 +40,12 @@ import { foreignAnswer, silentEnd } from './remedies.js'
 import { freshPassword, sessionOptions, targetOf } from './setup.js'
 import { Stages } from './stages.js'
 
-/** Called once, with the outcome of a publish, subscribe or unsubscribe. */
-export type Settled = (outcome: Outcome) => void
+/**
+ * Called with the outcome of a publish, subscribe or unsubscribe: once or, where many messages were given together, for
+ * each, with its number among them, from 0 on. `packetId` is the last one of a QoS 1 or 2 message that was sent, where
+ * the options ask for it.
+ */
+export type Settled = (outcome: Outcome, at: number, packetId?: number) => void
 
 type Phase =
   | { name: 'idle' }
@@ -604,9 +608,9 @@ export class Client {
           this.#sendMany(effect.packets, effect.number)
           break
         case 'settle': {
-          const { tag, outcome, count = 1 } = effect
+          const { tag, outcome, at, count = 1, packetId } = effect
           if (outcome.error === undefined) this.#reconnect.useful()
-          for (let nth = 0; nth < count; nth++) tag(outcome)
+          for (let nth = 0; nth < count; nth++) tag(outcome, at + nth, packetId)
           break
         }
         case 'opened':

@@ -64,7 +64,7 @@ export interface ClientOptions {
    * used again for what comes then, which makes large messages cheaper. Default false.
    */
   lendPayloads?: boolean
-  /** Outcomes of QoS 1 and 2 messages name their packet identifiers. Default false. */
+  /** `Settled` is told the packet identifiers of QoS 1 and 2 messages. Default false. */
   tellPacketIds?: boolean
   /** Whether to connect again after a loss: always (the default), only where the session is kept, or never. */
   reconnect?: 'always' | 'kept' | 'never'

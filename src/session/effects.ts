@@ -9,8 +9,6 @@ export interface Outcome {
   reasonCode: number
   /** SUBACK and UNSUBACK of MQTT 5: one code for each filter, in order. */
   reasonCodes?: readonly number[]
-  /** Of a QoS 1 or 2 message that was sent, where the options ask for it: its last packet identifier. */
-  packetId?: number
   /** Absent where the broker took the message or granted every filter. */
   error?: MqttError
 }
@@ -28,8 +26,11 @@ export type Effect<Tag> =
    * safe, call `written` with its number or a later one.
    */
   | { type: 'deliver'; messages: Publish[]; last: number }
-  /** `count` stands where the same is true of so many. */
-  | { type: 'settle'; tag: Tag; outcome: Outcome; count?: number }
+  /**
+   * Of many messages that were given together, the same is true of `count` (default 1) from number `at` on. `packetId` is
+   * that of a QoS 1 or 2 message that was sent, its last one, where the options ask for it.
+   */
+  | { type: 'settle'; tag: Tag; outcome: Outcome; at: number; count?: number; packetId?: number }
   /** The connection is open. `resumed`: the broker said that it still has the session, which 3.1 cannot say. */
   | { type: 'opened'; connack: Connack; resumed: boolean }
   /** The broker lost the session: that many messages go out anew, that many have an unknown fate. */

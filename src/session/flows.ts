@@ -9,7 +9,7 @@ export interface Flow<Tag> {
   /** The message or, with `payloads`, what it shares with many others. */
   message: Message
   payloads: Payloads | undefined
-  /** Which of `payloads` is its own. */
+  /** Which of the messages that were given with `tag`, and of `payloads`, it is. */
   at: number
   tag: Tag
   stage: 'published' | 'released'

@@ -41,7 +41,7 @@ export interface SessionOptions {
   onSessionLoss?: SessionLossPolicy
   /** Use topic aliases towards an MQTT 5 broker that offers them. */
   automaticAliases?: boolean
-  /** Outcomes of messages name their packet identifiers. */
+  /** What settles QoS 1 and 2 messages names their packet identifiers. */
   tellPacketIds?: boolean
   /** Limit for SUBACK and UNSUBACK. */
   requestLimitMs: number

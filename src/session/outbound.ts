@@ -61,7 +61,7 @@ interface Waiting<Tag> {
   /** The message or, with `payloads`, what it shares with many others. */
   message: Message
   payloads: Payloads | undefined
-  /** The next of `payloads`. */
+  /** Which of the messages that were given with `tag` it is, or is the next of `payloads`. */
   at: number
   tag: Tag
   /** Time at which its Message Expiry Interval has run out. */
@@ -74,6 +74,8 @@ interface Unflushed<Tag> {
   from: number
   sentAs: number
   tag: Tag
+  /** Which of the messages that were given with `tag` the first one is. */
+  at: number
 }
 
 /** When the transport had taken all packets up to a number. */
@@ -219,8 +221,8 @@ export class Outbound<Tag> {
       } else {
         if (item.expiresAt <= now) {
           const error = new ClosedError('message expired before it could be sent', { fate: 'expired' })
-          this.#sink.settle(item.tag, { reasonCode: 0, error })
-        } else if (!this.#send(item.message, item.tag)) return
+          this.#sink.settle(item.tag, { reasonCode: 0, error }, item.at)
+        } else if (!this.#send(item.message, item.tag, item.at)) return
         this.#waited(item.message.qos, 1, item.message.payload.length)
       }
       this.#waiting.shift()
@@ -249,7 +251,7 @@ export class Outbound<Tag> {
     const { ends } = payloads
     if (!this.#isPlain(message)) {
       for (; item.at < ends.length; item.at++) {
-        if (!this.#send({ ...message, payload: payloadAt(payloads, item.at) }, tag)) return false
+        if (!this.#send({ ...message, payload: payloadAt(payloads, item.at) }, tag, item.at)) return false
       }
       return true
     }
@@ -275,7 +277,7 @@ export class Outbound<Tag> {
       }
     const count = item.at - from
     if (count > 0) this.#sink.sendMany(message, payloads, from, item.at, packetIds)
-    if (message.qos === 0) this.#noteQos0(count, tag)
+    if (message.qos === 0) this.#noteQos0(count, tag, from)
     return item.at === ends.length
   }
 
@@ -292,7 +294,7 @@ export class Outbound<Tag> {
   }
 
   /** Sends, or settles what cannot be sent; false where the window is full. */
-  #send(message: Message, tag: Tag): boolean {
+  #send(message: Message, tag: Tag, at = 0): boolean {
     const { topic, payload, qos, retain, properties } = message
     if (qos > 0 && !this.#hasRoom) return false
     const packet: Publish = {
@@ -307,12 +309,12 @@ export class Outbound<Tag> {
     }
     const error = this.#refusal(packet)
     if (error !== undefined) {
-      this.#sink.settle(tag, { reasonCode: 0, error })
+      this.#sink.settle(tag, { reasonCode: 0, error }, at)
       return true
     }
     if (qos === 0) {
       this.#sink.send(this.#aliased(packet))
-      this.#noteQos0(1, tag)
+      this.#noteQos0(1, tag, at)
       return true
     }
     const chosen = message.packetId
@@ -320,21 +322,22 @@ export class Outbound<Tag> {
     if (packet.packetId === 0) return false
     this.#quota--
     this.#sink.send(this.#aliased(packet))
-    const flow = this.#flows.add(packet.packetId, withoutAlias(message), tag, this.#sink.sent)
+    const flow = this.#flows.add(packet.packetId, withoutAlias(message), tag, this.#sink.sent, undefined, at)
     flow.owedFirst = 1
     this.#heldBytes += payload.length
     return true
   }
 
-  /** The last `count` packets were such; those of one caller that leave one behind the other share an entry. */
-  #noteQos0(count: number, tag: Tag): void {
+  /** The last `count` packets were such; those given together that leave one behind the other share an entry. */
+  #noteQos0(count: number, tag: Tag, at: number): void {
     const sentAs = this.#sink.sent
     const from = sentAs - count + 1
     this.#qos0Sent += count
     this.#qos0Unflushed += count
     const last = this.#unflushed.last
-    if (last !== undefined && last.tag === tag && last.sentAs === from - 1) last.sentAs = sentAs
-    else this.#unflushed.push({ from, sentAs, tag })
+    const isNext = last?.tag === tag && last.sentAs === from - 1 && last.at + from - last.from === at
+    if (last !== undefined && isNext) last.sentAs = sentAs
+    else this.#unflushed.push({ from, sentAs, tag, at })
   }
 
   /** Takes up what an earlier run has left, in its order; `open` sends it again. */
@@ -477,8 +480,9 @@ export class Outbound<Tag> {
     }
   }
 
-  #tell({ tag, packetId }: Flow<Tag>, outcome: Outcome): void {
-    this.#sink.settle(tag, this.#tellPacketIds ? { ...outcome, packetId } : outcome)
+  #tell({ tag, at, packetId }: Flow<Tag>, outcome: Outcome): void {
+    if (this.#tellPacketIds) this.#sink.settleWith(packetId, tag, outcome, at)
+    else this.#sink.settle(tag, outcome, at)
   }
 
   #drop(flow: Flow<Tag>, error: MqttError): void {
@@ -502,9 +506,10 @@ export class Outbound<Tag> {
     for (let item = this.#unflushed.peek(); item !== undefined; item = this.#unflushed.peek()) {
       const left = Math.min(item.sentAs, sentAs) - item.from + 1
       if (left <= 0) break
+      this.#sink.settle(item.tag, DONE, item.at, left)
       item.from += left
+      item.at += left
       this.#qos0Unflushed -= left
-      this.#sink.settle(item.tag, DONE, left)
       if (item.from <= item.sentAs) break
       this.#unflushed.shift()
     }
@@ -571,7 +576,8 @@ export class Outbound<Tag> {
     if (unflushed.length > 0) {
       const error = new ClosedError('connection lost before the QoS 0 message had left')
       const outcome = { reasonCode: 0, error }
-      for (const { from, sentAs, tag } of unflushed) this.#sink.settle(tag, outcome, sentAs - from + 1)
+      for (const { from, sentAs, tag, at } of unflushed)
+        this.#sink.settle(tag, outcome, at, sentAs - from + 1)
     }
     this.#flushes.clear()
     this.#qos0Unflushed = 0
@@ -595,13 +601,13 @@ export class Outbound<Tag> {
     const again: Waiting<Tag>[] = []
     let unknown = 0
     for (const flow of this.#flows) {
-      const { packetId, message, tag } = flow
+      const { packetId, message, tag, at } = flow
       this.#ids.release(packetId)
       if (flow.stage === 'released') {
         this.#tell(flow, DONE) // with PUBREC the broker took the message over
       } else if (message.qos === 1 || policy === 'republish') {
         const alone = { ...message, payload: payloadOf(flow) }
-        again.push({ message: alone, payloads: undefined, at: 0, tag, expiresAt: NEVER })
+        again.push({ message: alone, payloads: undefined, at, tag, expiresAt: NEVER })
       } else {
         unknown++
         this.#heldBytes -= heldBy(flow)
@@ -621,7 +627,7 @@ export class Outbound<Tag> {
     for (const flow of this.#flows) this.#tell(flow, outcome)
     this.#flows.clear()
     for (const { tag, payloads, at } of this.#waiting.clear()) {
-      this.#sink.settle(tag, outcome, payloads === undefined ? 1 : payloads.ends.length - at)
+      this.#sink.settle(tag, outcome, at, payloads === undefined ? 1 : payloads.ends.length - at)
     }
     this.#waitingCount = this.#waitingQos0 = this.#heldBytes = 0
   }

@@ -43,11 +43,22 @@ export class Sink<Tag> {
     this.#effects.push({ type: 'send-many', packets, number: this.#sent })
   }
 
-  settle(tag: Tag, outcome: Outcome, count = 1): void {
+  /** Of the messages that were given with `tag`, number `at` and those behind it, or of the only one. */
+  settle(tag: Tag, outcome: Outcome, at = 0, count = 1): void {
     const last = this.#effects.at(-1)
     if (last?.type === 'settle' && last.tag === tag && last.outcome === outcome) {
-      last.count = (last.count ?? 1) + count
-    } else this.#effects.push({ type: 'settle', tag, outcome, ...(count > 1 && { count }) })
+      const before = last.count ?? 1
+      if (last.at + before === at && last.packetId === undefined) {
+        last.count = before + count
+        return
+      }
+    }
+    this.#effects.push({ type: 'settle', tag, outcome, at, ...(count > 1 && { count }) })
+  }
+
+  /** As `settle` of one message, with its packet identifier. */
+  settleWith(packetId: number, tag: Tag, outcome: Outcome, at: number): void {
+    this.#effects.push({ type: 'settle', tag, outcome, at, packetId })
   }
 
   push(effect: Effect<Tag>): void {

@@ -489,13 +489,15 @@ describe('how a run ends', { concurrency: 4 }, () => {
     assert.equal(agreed({ code, out: run.out, err: run.err }).totals.confirmed, total)
   })
 
-  test('in the library outcomes name identifiers only where it was asked for', async (t) => {
+  test('in the library identifiers are told only where it was asked for', async (t) => {
     const server = await broker(t)
     const { connect } = await import('../../src/client/index.js')
     for (const tellPacketIds of [false, true]) {
       const client = await connect({ host: '127.0.0.1', port: server.port, tellPacketIds })
-      const outcome = await new Promise((resolve) => client.enqueue('a', 'x', { qos: 1 }, resolve))
-      assert.deepEqual(outcome, tellPacketIds ? { reasonCode: 0, packetId: 1 } : { reasonCode: 0 })
+      const told = await new Promise((resolve) =>
+        client.enqueue('a', 'x', { qos: 1 }, (...all) => resolve(all)),
+      )
+      assert.deepEqual(told, [{ reasonCode: 0 }, 0, tellPacketIds ? 1 : undefined])
       await client.disconnect()
     }
   })

@@ -32,8 +32,8 @@ class Life {
   #decoder!: Decoder
   #now = 0
   #delivered = 0
-  /** By tag, from 1 on: how many messages of it have no fate. */
-  readonly #open: number[] = [0]
+  /** By tag, from 1 on: which messages of it have no fate. */
+  readonly #open: Set<number>[] = [new Set()]
 
   constructor(random: () => number) {
     this.#random = random
@@ -121,7 +121,7 @@ class Life {
     const qos = whole(this.#random, 0, 2) as Qos
     const message = { topic: 't', payload: Buffer.from('m'), qos, retain: false, properties: NONE }
     const count = whole(this.#random, 1, 8)
-    const tag = this.#open.push(count) - 1
+    const tag = this.#open.push(new Set(Array(count).keys())) - 1
     if (count === 1) return void this.#take(this.#session.publish(message, tag, this.#now))
     const ends = Array.from({ length: count }, (_, at) => 2 * at + 1)
     this.#session.enqueueMany(message, { bytes: Buffer.alloc(2 * count), ends }, tag, this.#now)
@@ -171,9 +171,10 @@ class Life {
         this.#delivered += effect.messages.length
         assert.equal(effect.last, this.#delivered)
       } else if (effect.type === 'settle' && effect.tag > 0) {
-        const left = (this.#open[effect.tag] ?? 0) - (effect.count ?? 1)
-        assert.ok(left >= 0, `a message of ${effect.tag} settled twice`)
-        this.#open[effect.tag] = left
+        for (let nth = 0; nth < (effect.count ?? 1); nth++) {
+          const isOpen = this.#open[effect.tag]?.delete(effect.at + nth)
+          assert.ok(isOpen, `message ${effect.at + nth} of ${effect.tag} settled twice`)
+        }
       } else if (effect.type === 'close') {
         assert.ok(effect.error === undefined || effect.error instanceof MqttError)
         isOver = true
@@ -197,7 +198,7 @@ class Life {
     this.#take(
       this.#session.abandon(new ProtocolError({ packet: 'PUBLISH', fault: 'the end', clause: 'none' })),
     )
-    assert.ok(this.#open.every((left) => left === 0))
+    assert.ok(this.#open.every(({ size }) => size === 0))
   }
 }
 

@@ -84,6 +84,7 @@ export class Driver {
   error: MqttError | undefined
   #decoder: Decoder
   #connected = false
+  readonly #manyTags = new Set<string>()
   #flushed = 0
 
   constructor(options: SessionOptions) {
@@ -152,13 +153,14 @@ export class Driver {
     return this.run(this.session.publish(message, payload, this.now))
   }
 
-  /** The application publishes messages that differ in their payload alone; all of them have the tag. */
+  /** The application publishes messages that differ in their payload alone: with the tag `a`, they are `a[0]` and so on. */
   publishMany(qos: Qos, payloads: readonly string[], tag: string, more: Partial<Publish> = {}): string[] {
     const { topic = 't', retain = false } = more
     const message = { topic, payload: bytes(''), qos, retain, properties: NONE }
     const all = Buffer.concat(payloads.map((payload) => bytes(`${payload}\n`)))
     let end = -1
     const ends = payloads.map((payload) => (end += bytes(payload).length + 1))
+    this.#manyTags.add(tag)
     this.session.enqueueMany(message, { bytes: all, ends }, tag, this.now)
     return this.run(this.session.take(this.now))
   }
@@ -242,7 +244,9 @@ export class Driver {
       case 'send-many':
         return this.#renderMany(effect.packets)
       case 'settle':
-        return new Array<string>(effect.count ?? 1).fill(this.#renderOne(effect))
+        return Array.from({ length: effect.count ?? 1 }, (_, nth) =>
+          this.#renderOne({ ...effect, at: effect.at + nth }),
+        )
       default:
         return [this.#renderOne(effect)]
     }
@@ -263,9 +267,12 @@ export class Driver {
       case 'send':
         return this.#renderSent(effect.packet)
       case 'settle': {
+        const { tag, at } = effect
         const { error, reasonCode } = effect.outcome
+        const which = this.#manyTags.has(tag) ? `${tag}[${at}]` : tag
+        if (which === tag) assert.equal(at, 0)
         const code = reasonCode === 0 ? '' : ` ${hex(reasonCode)}`
-        return `settle ${effect.tag} ${error === undefined ? 'ok' : error.code}${code}`
+        return `settle ${which} ${error === undefined ? 'ok' : error.code}${code}`
       }
       case 'opened':
         return 'opened'
