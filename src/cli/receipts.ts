@@ -2,12 +2,12 @@
 
 import { Alarm, now } from '../client/index.js'
 import { ClosedError, RefusedError, UsageError } from '../errors.js'
+import { Numbered } from '../numbered.js'
 import { type Qos, reasonName } from '../packet/index.js'
 import type { Outcome } from '../session/index.js'
 import { EXIT, type Reporter, statusOfSignal } from './exit.js'
 import type { Given } from './flags/table.js'
 import type { Io } from './io.js'
-import { Numbered } from './numbered.js'
 import { Out } from './out.js'
 import { openReceipts, type ReceiptsFile } from './receipts-file.js'
 import type { Stop } from './stop.js'

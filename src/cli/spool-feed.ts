@@ -2,9 +2,10 @@
 
 import type { Readable } from 'node:stream'
 import { Alarm, now } from '../client/index.js'
+import { payloadAt } from '../packet/index.js'
 import type { Spool, SpoolMessage } from '../spool/index.js'
 import type { Given } from './flags/table.js'
-import { eachLine, type LineBlock, readLines } from './lines.js'
+import { type LineBlock, readLines } from './lines.js'
 
 /** Stores the message as often as --repeat says. */
 export async function feedMessage(
@@ -21,6 +22,16 @@ export async function feedMessage(
     await spool.room()
     await spool.append([message])
     stored()
+  }
+}
+
+/** Each line as a message, none of which exists before it is asked for. */
+function* messagesOf(
+  block: LineBlock,
+  { topic, qos, retain, properties }: Omit<SpoolMessage, 'payload'>,
+): Iterable<SpoolMessage> {
+  for (let at = 0; at < block.ends.length; at++) {
+    yield { topic, payload: payloadAt(block, at), qos, retain, properties }
   }
 }
 
@@ -42,7 +53,7 @@ export async function feedLines(
     failed = reject
   })
   const store = async (block: LineBlock): Promise<void> => {
-    await spool.append(eachLine(block).map((payload) => ({ ...message, payload })))
+    await spool.append(messagesOf(block, message))
     stored()
     if (spool.isFull) full()
     await spool.room()

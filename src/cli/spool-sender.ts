@@ -130,7 +130,8 @@ export class Sender {
   #send({ sequence, time, message }: SpoolRecord): void {
     if (this.#isStopped) return
     const { topic, payload, qos } = message
-    this.#receipts?.given(sequence + 1, topic, qos, qos > 0 ? packetIdOf(sequence) : undefined)
+    const packetId = qos > 0 ? packetIdOf(sequence) : undefined
+    this.#receipts?.given(sequence + 1, topic, qos, packetId)
     let { properties } = message
     const { messageExpiryInterval: expiry } = properties
     if (expiry !== undefined) {
@@ -140,7 +141,8 @@ export class Sender {
       properties = { ...properties, messageExpiryInterval: rest }
     }
     const retain = message.retain && this.#mayRetain()
-    const options = { qos, retain, properties, ...(qos > 0 && { packetId: packetIdOf(sequence) }) }
+    const options =
+      packetId === undefined ? { qos, retain, properties } : { qos, retain, properties, packetId }
     if (qos === 0) this.#leaving++
     try {
       this.#client.enqueue(topic, payload, options, this.#settled(sequence, qos))

@@ -198,7 +198,8 @@ export class Client {
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
     const { qos = 0, retain = false, properties = NONE, packetId } = options
     const message = { topic, payload: bytes, qos, retain, properties }
-    const chosen = packetId === undefined ? message : { ...message, packetId }
+    const chosen =
+      packetId === undefined ? message : { topic, payload: bytes, qos, retain, properties, packetId }
     this.#session.enqueue(chosen, settled, now())
     return this.#enqueuedMore(1, bytes.length)
   }

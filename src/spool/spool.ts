@@ -7,6 +7,7 @@
 // Records that are out are with the client. `mark` tells the next run which of them may have been sent.
 
 import { UsageError } from '../errors.js'
+import { Numbered } from '../numbered.js'
 import type { Version } from '../packet/index.js'
 import {
   decodeRecord,
@@ -61,6 +62,7 @@ const APPEND_COUNT = 1_000
 /** At most this much is taken at a time: what may have been sent is known as closely as that. */
 const TAKE_COUNT = 256
 const TAKE_BYTES = 1_048_576
+
 /**
  * How a batch is written. The store copies an own property of these into every operation, which costs 250 bytes each and
  * half the speed of storing short lines; from a prototype it only reads them.
@@ -79,8 +81,8 @@ export class Spool {
   readonly #store: Store
   readonly #meta: Meta
   /** Taken or restored, and not removed; in order. */
-  readonly #out = new Map<number, Out>()
-  readonly #unknown = new Map<number, Out>()
+  readonly #out = new Numbered<Out>()
+  readonly #unknown = new Numbered<Out>()
   /** The first sequence number that has not been taken. */
   #position: number
   #operations: Operation[] = []
@@ -156,13 +158,17 @@ export class Spool {
   }
 
   /** Resolves when the messages are as safe as `sync` says. */
-  append(messages: readonly SpoolMessage[]): Promise<void> {
+  append(messages: Iterable<SpoolMessage>): Promise<void> {
     const { sync = 'batch' } = this.#options
     const appended = this.#appends.then(async () => {
-      const step = sync === 'each' ? 1 : APPEND_COUNT
-      for (let at = 0; at < messages.length; at += step) {
-        await this.#append(messages.slice(at, at + step), sync !== 'none')
+      const time = this.#now()
+      const most = sync === 'each' ? 1 : APPEND_COUNT
+      let count = 0
+      for (const message of messages) {
+        this.#append(message, time)
+        if (++count % most === 0) await this.#commit(sync !== 'none')
       }
+      if (count % most > 0) await this.#commit(sync !== 'none')
     })
     this.#appends = appended.catch(() => {})
     return appended
@@ -173,16 +179,12 @@ export class Spool {
     await this.#appends
   }
 
-  #append(messages: readonly SpoolMessage[], sync: boolean): Promise<void> {
-    const time = this.#now()
-    for (const message of messages) {
-      const value = encodeRecord('waiting', time, message)
-      this.#operations.push({ type: 'put', key: keyOf(this.#meta.next), value })
-      this.#meta.next++
-      this.#meta.taken++
-      this.#count(1, sizeOf(value))
-    }
-    return this.#commit(sync)
+  #append(message: SpoolMessage, time: number): void {
+    const value = encodeRecord('waiting', time, message)
+    this.#operations.push({ type: 'put', key: keyOf(this.#meta.next), value })
+    this.#meta.next++
+    this.#meta.taken++
+    this.#count(1, sizeOf(value))
   }
 
   /**
@@ -220,7 +222,7 @@ export class Spool {
   async #advance(limit: number): Promise<SpoolRecord[]> {
     for (;;) {
       const from = this.#position
-      const end = Math.min(limit, (this.#out.keys().next().value ?? from) + IDENTIFIERS)
+      const end = Math.min(limit, (this.#out.first ?? from) + IDENTIFIERS)
       const records = await this.#handOut(end)
       if (records.length > 0) return records
       if (this.#position > from) continue // all of unknown fate
@@ -234,16 +236,17 @@ export class Spool {
     const last = records.at(-1)
     if (last !== undefined) this.#position = last.sequence + 1
     let isRevived = false
-    for (const { message, ...out } of records) {
-      const isAside = out.stage === 'unknown' && !this.#options.takeUnknown
+    for (const { sequence, stage, size, time, message } of records) {
+      const isAside = stage === 'unknown' && !this.#options.takeUnknown
       const into = isAside ? this.#unknown : this.#out
-      into.set(out.sequence, out)
-      if (isAside || out.stage !== 'unknown') continue
-      this.#replace(out, 'waiting', encodeRecord('waiting', out.time, message))
+      const out = { sequence, stage, time, size }
+      into.set(sequence, out)
+      if (isAside || stage !== 'unknown') continue
+      this.#replace(out, 'waiting', encodeRecord('waiting', time, message))
       isRevived = true
     }
     if (isRevived) await this.#commit(true)
-    return records.filter(({ sequence }) => this.#out.has(sequence))
+    return records.filter(({ sequence }) => this.#out.get(sequence) !== undefined)
   }
 
   /** Records that are out, once more. */
@@ -289,7 +292,7 @@ export class Spool {
   }
 
   #outWith(packetId: number): Out | undefined {
-    const oldest = this.#out.keys().next().value
+    const oldest = this.#out.first
     if (oldest === undefined) return undefined
     return this.#out.get(oldest + ((packetId - packetIdOf(oldest) + IDENTIFIERS) % IDENTIFIERS))
   }
@@ -450,8 +453,7 @@ export class Spool {
   }
 
   get #oldest(): number {
-    const [out, unknown] = [this.#out.keys().next().value, this.#unknown.keys().next().value]
-    return Math.min(out ?? this.#position, unknown ?? this.#position, this.#position)
+    return Math.min(this.#out.first ?? this.#position, this.#unknown.first ?? this.#position, this.#position)
   }
 
   #failure(error: unknown): UsageError {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Numbered } from '../../src/cli/numbered.js'
+import { Numbered } from '../src/numbered.js'
 
 test('it holds what a Map holds', () => {
   const number = fc.oneof(fc.nat(5_000), fc.nat(Number.MAX_SAFE_INTEGER))
@@ -24,6 +24,7 @@ test('it holds what a Map holds', () => {
         }
         assert.equal(numbered.size, map.size)
         assert.equal(numbered.get(number), map.get(number))
+        assert.equal(numbered.first, map.size === 0 ? undefined : Math.min(...map.keys()))
       }
       assert.deepEqual(new Set(numbered.numbers()), new Set(map.keys()))
       for (const [number, value] of map) assert.equal(numbered.get(number), value)

@@ -16,6 +16,13 @@ export class Numbered<T> {
     return this.#size
   }
 
+  /** The smallest number that has a value. */
+  get first(): number | undefined {
+    const key = Math.min(...this.#pages.keys())
+    const at = this.#pages.get(key)?.values.findIndex((value) => value !== undefined)
+    return at === undefined ? undefined : key * PAGE + at
+  }
+
   get(number: number): T | undefined {
     return this.#pages.get(Math.floor(number / PAGE))?.values[number % PAGE]
   }
