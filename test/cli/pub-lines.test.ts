@@ -2,11 +2,22 @@
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { accepted, type Broker, broker, mute } from '../broker/broker.js'
 import { script, WELCOME } from '../broker/script.js'
 import { packet, type Seen, u16 } from '../broker/wire.js'
-import { type Args, cli, converse, QUIET, type Running, start, told } from '../support/run.js'
+import {
+  type Args,
+  cli,
+  converse,
+  QUIET,
+  type Running,
+  start,
+  temporaryFolder,
+  told,
+} from '../support/run.js'
 
 function to(server: { port: number }, ...args: Args): Args {
   return ['-h', '127.0.0.1', '-p', server.port, '-t', 'a', '-l', ...args]
@@ -42,6 +53,23 @@ function produce({ stdin, child }: Running, line: string): { taken: () => number
 }
 
 describe('mqtt-pub -l (3.4)', { concurrency: 4 }, () => {
+  test('a file as standard input: every line and byte of it, also whole with -s', async (t) => {
+    const server = await broker(t)
+    const lines = Array.from({ length: 3_000 }, (_, at) => `${at} \xff\0\r`.padEnd(at % 500, 'x'))
+    lines.splice(1_000, 0, 'y'.repeat(300_000)) // longer than what is read at a time
+    const path = join(temporaryFolder(t), 'input')
+    writeFileSync(path, lines.join('\n'), 'latin1')
+    const each = await cli(t, 'mqtt-pub', to(server, '-q', 1), { inputFile: path })
+    assert.deepEqual(told(each), QUIET)
+    assert.deepEqual(texts(server.messages), lines)
+    const whole = ['-h', '127.0.0.1', '-p', server.port, '-t', 'a', '-s']
+    assert.deepEqual(told(await cli(t, 'mqtt-pub', whole, { inputFile: path })), QUIET)
+    assert.ok(server.messages.at(-1)?.payload.equals(readFileSync(path)))
+    writeFileSync(path, '')
+    assert.deepEqual(told(await cli(t, 'mqtt-pub', to(server), { inputFile: path })), QUIET)
+    assert.equal(server.messages.length, lines.length + 1)
+  })
+
   describe('waits that have to be long', { concurrency: 6 }, () => {
     test('standard input is not read before CONNACK (3.4), and no CONNACK is exit 19', async (t) => {
       const { port } = await mute(t)

@@ -25,6 +25,8 @@ export interface CliOptions {
   input?: string | Uint8Array
   /** Standard input is a pipe that the shell made, from `printf` with this text. */
   pipeFrom?: string
+  /** Standard input is this file. */
+  inputFile?: string
   /** Standard input stays open, for `stdin.write`. */
   keepStdin?: boolean
   /** Standard output is not read before `stdout.resume()`. */
@@ -53,11 +55,12 @@ const LIMIT_MS = 45_000
 
 /** Starts a program; it is killed when the test ends. */
 export function start(t: Scope, program: Program, args: Args, options: CliOptions = {}): Running {
-  const { input, pipeFrom, keepStdin, pauseStdout, limitMs = LIMIT_MS } = options
+  const { input, pipeFrom, inputFile, keepStdin, pauseStdout, limitMs = LIMIT_MS } = options
   const words = [process.execPath, join(ROOT, 'bin', program), ...args.map(String)]
   // Between Node processes a "pipe" is a socket, which cannot be opened by its name.
   const piped = ['/bin/sh', '-c', 'printf %s "$0" | "$@"', pipeFrom ?? '', ...words]
-  const [command = '', ...rest] = pipeFrom === undefined ? words : piped
+  const fed = ['/bin/sh', '-c', 'exec "$@" < "$0"', inputFile ?? '', ...words]
+  const [command = '', ...rest] = pipeFrom !== undefined ? piped : inputFile !== undefined ? fed : words
   const { PATH, HOME, SYSTEMROOT } = process.env
   const child = spawn(command, rest, {
     // Nothing of the caller's environment may change what is tested.
