@@ -260,9 +260,11 @@ export class Spool {
 
   /** Resolves when it is on disk that the broker owns these messages, which are out. */
   async release(packetIds: readonly number[]): Promise<void> {
+    const oldest = this.#out.first
+    if (oldest === undefined) return
     let isNew = false
     for (const packetId of packetIds) {
-      const out = this.#outWith(packetId)
+      const out = this.#out.get(oldest + ((packetId - packetIdOf(oldest) + IDENTIFIERS) % IDENTIFIERS))
       if (out === undefined || out.stage === 'released') continue
       this.#replace(out, 'released', encodeRecord('released', out.time, NOTHING))
       isNew = true
@@ -289,12 +291,6 @@ export class Spool {
     this.#count(0, sizeOf(value) - out.size)
     out.size = sizeOf(value)
     out.stage = stage
-  }
-
-  #outWith(packetId: number): Out | undefined {
-    const oldest = this.#out.first
-    if (oldest === undefined) return undefined
-    return this.#out.get(oldest + ((packetId - packetIdOf(oldest) + IDENTIFIERS) % IDENTIFIERS))
   }
 
   /** The broker owns these messages, or will never take them. They are out. */
