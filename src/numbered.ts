@@ -8,6 +8,7 @@ interface Page<T> {
   size: number
 }
 
+/** The numbers are integers from 0 to Number.MAX_SAFE_INTEGER; a value of undefined counts as none. */
 export class Numbered<T> {
   readonly #pages = new Map<number, Page<T>>()
   #size = 0
