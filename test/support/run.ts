@@ -190,6 +190,7 @@ export async function inProcess(program: Program, args: Args): Promise<Told> {
     colour: false,
     hideArguments() {},
     keepFilesPrivate() {},
+    keepYoungSpaceSmall() {},
     write(parts, done) {
       out += Buffer.concat(parts)
       done()
