@@ -96,6 +96,7 @@ function flagsFor(program: Program): Plugin {
 
 /** As src/launch.ts takes it: the mark in the first line, and a function around the rest. */
 function launched(code: string): string {
+  if (/[^\0-\x7f]/.test(code)) throw new Error('not in ASCII, as which it is read')
   const mark = createHash('sha256').update(code).digest('hex').slice(0, 16)
   return `//${mark}\n(function (exports, require, module, __filename, __dirname) {${code}})\n`
 }
