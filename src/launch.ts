@@ -47,7 +47,12 @@ const memory = Buffer.allocUnsafeSlow(1_048_576)
 /** The bytes of a file, up to the next call. */
 function read(path: string): Buffer {
   const file = openSync(path, 'r')
-  const length = readSync(file, memory)
+  let length = 0
+  let more: number
+  do {
+    more = readSync(file, memory, length, memory.length - length, null)
+    length += more
+  } while (more > 0) // some file systems give less than is there
   closeSync(file)
   return length < memory.length ? memory.subarray(0, length) : readFileSync(path)
 }
