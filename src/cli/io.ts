@@ -2,6 +2,8 @@
 
 import type { Readable, Writable } from 'node:stream'
 import { Alarm, now } from '../client/index.js'
+import { UsageError } from '../errors.js'
+import { reason } from './files.js'
 
 /** How long the last output may take to leave. */
 const FLUSH_LIMIT_MS = 1_000
@@ -86,10 +88,14 @@ function stderr(): NodeJS.WriteStream {
   return opened.stderr
 }
 
-/** A file as standard input is read at once: asking a thread for each piece takes longer than the reading. */
+/**
+ * A file as standard input is read at once: asking a thread for each piece takes longer than the reading. A folder fails
+ * at the first of them, where Node would see no input at all.
+ */
 function fileInput(): Readable | undefined {
   const { fstatSync, readSync } = process.getBuiltinModule('node:fs')
-  if (!fstatSync(0).isFile()) return undefined
+  const stats = fstatSync(0)
+  if (!stats.isFile() && !stats.isDirectory()) return undefined
   const { Readable } = process.getBuiltinModule('node:stream')
   return new Readable({
     highWaterMark: FILE_BYTES,
@@ -99,7 +105,7 @@ function fileInput(): Readable | undefined {
         const length = readSync(0, bytes)
         this.push(length === 0 ? null : bytes.subarray(0, length))
       } catch (error) {
-        this.destroy(error as Error)
+        this.destroy(new UsageError(`standard input: ${reason(error)}`))
       }
     },
   })

@@ -70,6 +70,17 @@ describe('mqtt-pub -l (3.4)', { concurrency: 4 }, () => {
     assert.equal(server.messages.length, lines.length + 1)
   })
 
+  test('a folder as standard input is an error, not the end of the input', async (t) => {
+    const server = await broker(t)
+    for (const source of ['-l', '-s']) {
+      const words = ['-h', '127.0.0.1', '-p', server.port, '-t', 'a', source]
+      const { code, err } = told(await cli(t, 'mqtt-pub', words, { inputFile: temporaryFolder(t) }))
+      assert.equal(code, 1)
+      assert.equal(err, 'mqtt-pub: error: standard input: is a folder\n')
+    }
+    assert.deepEqual(server.messages, [])
+  })
+
   describe('waits that have to be long', { concurrency: 6 }, () => {
     test('standard input is not read before CONNACK (3.4), and no CONNACK is exit 19', async (t) => {
       const { port } = await mute(t)
