@@ -8,21 +8,23 @@ import { needs } from '../support/mosquitto.js'
 import { type Scenario, SHORT_LINES, STALLED } from './memory.js'
 
 const LIMIT_BYTES = 150_000_000
+/** A flood of short lines takes less: with a space for young objects of its full size a spool would take 130 MB. */
+const FLOOD_LIMIT_BYTES = 125_000_000
 const hasProc = existsSync('/proc/self/status')
   ? {}
   : { skip: 'there is no /proc here to tell the memory of a process' }
 
-function testEach(scenarios: readonly Scenario[]): void {
+function testEach(scenarios: readonly Scenario[], limit: number): void {
   for (const { name, needsBroker, run } of scenarios) {
     test(name, needsBroker ? needs('mosquitto') : {}, async (t) => {
       const peak = await run(t)
       assert.ok(peak > 10_000_000, 'the memory was measured')
-      assert.ok(peak < LIMIT_BYTES, `${(peak / 1e6).toFixed(0)} MB`)
+      assert.ok(peak < limit, `${(peak / 1e6).toFixed(0)} MB`)
     })
   }
 }
 
-describe('memory', { ...hasProc, concurrency: 4 }, () => testEach(STALLED))
+describe('memory', { ...hasProc, concurrency: 4 }, () => testEach(STALLED, LIMIT_BYTES))
 
 // One after the other: the garbage collector of a program that has no processor to itself falls behind.
-describe('memory under a flood of short lines', hasProc, () => testEach(SHORT_LINES))
+describe('memory under a flood of short lines', hasProc, () => testEach(SHORT_LINES, FLOOD_LIMIT_BYTES))
