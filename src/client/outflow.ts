@@ -58,7 +58,7 @@ export class Outflow {
     this.#writing = true
     const length = slice.reduce((sum, { bytes }) => sum + bytes.length, 0)
     const mark = slice.reduce((latest, item) => Math.max(latest, item.mark), 0)
-    this.#stream.cork()
+    if (slice.length > 1) this.#stream.cork()
     for (const item of slice) {
       if (item !== last) this.#stream.write(item.bytes)
     }

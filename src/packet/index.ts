@@ -13,6 +13,7 @@ export { encode, packetSize, write } from './codec.js'
 export { isTryLater, packetLabel, reasonName, reasonText } from './codes.js'
 export { connectFlags, protocolName } from './connect.js'
 export { Decoder, type DecoderOptions } from './framer.js'
+export { type Payloads, type Publishes, payloadAt, payloadStart } from './payloads.js'
 export {
   checkProperties,
   hasProperties,
@@ -20,14 +21,7 @@ export {
   PROPERTIES,
   type PropertiesOf,
 } from './properties.js'
-export {
-  type Payloads,
-  type Publishes,
-  packetsOf,
-  payloadAt,
-  payloadStart,
-  writePublishes,
-} from './publish.js'
+export { packetsOf, writePublishes } from './publish.js'
 export {
   filterFault,
   MAX_STRING_BYTES,

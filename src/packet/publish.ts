@@ -1,42 +1,11 @@
 // PUBLISH: MQTT 5.0 §3.3, MQTT 3.1.1 §3.3.
 
+import { type Publishes, payloadAt } from './payloads.js'
 import { NONE, propertiesLength, readProperties, writeProperties } from './properties.js'
 import type { Reader } from './reader.js'
 import { topicFault } from './topic.js'
 import type { Publish, Qos, Version } from './types.js'
 import type { Writer } from './writer.js'
-
-/**
- * Payloads of many messages, one behind the other: number `at` ends before byte `ends[at]`, and the next one begins a
- * byte later, as lines do.
- */
-export interface Payloads {
-  bytes: Uint8Array
-  ends: readonly number[]
-}
-
-/** A view of one of them. */
-export function payloadAt(payloads: Payloads, at: number): Uint8Array {
-  return payloads.bytes.subarray(payloadStart(payloads, at), payloads.ends[at])
-}
-
-/** Where one of them begins. */
-export function payloadStart({ ends }: Payloads, at: number): number {
-  return at === 0 ? 0 : (ends[at - 1] as number) + 1
-}
-
-/** Messages without properties that differ in payload and packet identifier alone. */
-export interface Publishes {
-  topic: string
-  qos: Qos
-  retain: boolean
-  payloads: Payloads
-  /** Numbers of the first payload, and of the one behind the last. */
-  from: number
-  to: number
-  /** One for each, from `from` on; none at QoS 0. */
-  packetIds: readonly number[]
-}
 
 export function decodePublish(flags: number, body: Reader, version: Version): Publish {
   const qos = ((flags >> 1) & 3) as Qos
@@ -95,20 +64,10 @@ export function packetsOf({ topic, qos, retain, payloads, from, to, packetIds }:
 }
 
 /** Appends each as a packet of its own. */
-export function writePublishes(
-  out: Writer,
-  { topic, qos, retain, payloads, from, to, packetIds }: Publishes,
-  version: Version,
-): void {
-  const first = 0x30 | (qos << 1) | (retain ? 1 : 0)
-  const ahead = 2 + out.topicLength(topic) + (qos === 0 ? 0 : 2) + (version === 5 ? 1 : 0)
-  for (let at = from; at < to; at++) {
-    const start = payloadStart(payloads, at)
-    const end = payloads.ends[at] as number
-    out.begin(first, ahead + end - start, end - start)
-    out.topic(topic)
-    if (qos !== 0) out.u16(packetIds[at - from] as number)
-    if (version === 5) out.u8(0) // Property Length
-    out.span(payloads.bytes, start, end)
-  }
+export function writePublishes(out: Writer, packets: Publishes, version: Version): void {
+  const { topic, qos, retain } = packets
+  const idAt = 2 + out.topicLength(topic)
+  const header = Buffer.alloc(idAt + (qos === 0 ? 0 : 2) + (version === 5 ? 1 : 0)) // at its end a Property Length of 0
+  header.writeUInt16BE(header.write(topic, 2))
+  out.publishes(0x30 | (qos << 1) | (retain ? 1 : 0), header, idAt, packets)
 }

@@ -12,9 +12,13 @@ import {
   type Packet,
   type Publish,
   packetSize,
+  packetsOf,
+  type Qos,
   type Subscribe,
+  type Version,
   Writer,
   write,
+  writePublishes,
 } from '../../src/packet/index.js'
 import { unhex } from './vectors.js'
 
@@ -120,17 +124,76 @@ describe('chunks', () => {
       for (let turn = 0; turn < turns; turn++) write(out, publish({ payload: Buffer.alloc(1_000, 'x') }), 4)
       return out.take().map(({ buffer }) => buffer)
     }
-    const [first, second] = fill(100)
+    const [first, second] = fill(200)
     assert.notEqual(first, second)
-    const [, third] = fill(70)
+    const [, third] = fill(140)
     assert.equal([first, second].includes(third as ArrayBufferLike), false, 'nothing has left yet')
     out.reuse()
-    const last = fill(200)
+    const last = fill(400)
     assert.ok(last.includes(first as ArrayBufferLike))
     assert.ok(last.includes(second as ArrayBufferLike))
     // The third still has room behind what was taken, and goes on.
     assert.equal(last[0], third)
     assert.equal(new Set(last).size, last.length)
+  })
+
+  test('when all has left, the chunk in use is written from its start again, unless it holds more', () => {
+    const out = new Writer()
+    const one = (id: number): Uint8Array => {
+      write(out, ack('puback', id), 4)
+      return out.take()[0] as Uint8Array
+    }
+    const first = one(1)
+    out.reuse()
+    const second = one(2)
+    assert.deepEqual([second.buffer, second.byteOffset], [first.buffer, first.byteOffset])
+    write(out, ack('puback', 3), 4)
+    out.reuse()
+    write(out, ack('puback', 4), 4)
+    assert.equal(hexOf([second, ...out.take()]), '400200024002000340020004')
+  })
+
+  test('many payloads are written as each of them alone', () => {
+    const lengths = [0, 1, 63, 64, 120, 121, 122, 127, 4_095, 4_096, 16_380, 70_000, 131_072, 10]
+    const lines = lengths.map((length, at) => Buffer.alloc(length, 97 + at))
+    const bytes = Buffer.concat([
+      Buffer.from('?'),
+      ...lines.flatMap((line) => [line, Buffer.from('\n')]),
+    ]).subarray(1)
+    let end = -1
+    const ends = lines.map(({ length }) => {
+      end += 1 + length
+      return end
+    })
+    const writing = (topic: string, qos: Qos, version: Version, from: number, to: number): void => {
+      const packetIds = qos === 0 ? [] : lines.slice(from, to).map((_, at) => 0x1fe + at)
+      const many = { topic, qos, retain: qos === 1, payloads: { bytes, ends }, from, to, packetIds }
+      const [together, alone] = [new Writer(), new Writer()]
+      writePublishes(together, many, version)
+      for (const packet of packetsOf(many)) write(alone, packet, version)
+      assert.equal(together.pending, alone.pending)
+      assert.equal(
+        hexOf(together.take()),
+        hexOf(alone.take()),
+        `QoS ${qos}, version ${version}, ${from} to ${to}`,
+      )
+    }
+    for (const qos of [0, 1, 2] as const) {
+      for (const version of [3, 4, 5] as const) {
+        writing('h\u00e9/t', qos, version, 0, lines.length)
+        writing('t'.repeat(300), qos, version, 3, 9)
+        writing('t', qos, version, 9, 9)
+      }
+    }
+  })
+
+  test('one of many payloads that no packet can hold is told, before a byte of it is written', () => {
+    const out = new Writer()
+    const bytes = { length: 300_000_000, buffer: new ArrayBuffer(0), byteOffset: 0 } as Uint8Array
+    const payloads = { bytes, ends: [300_000_000] }
+    const many = { topic: 'a', qos: 0, retain: false, payloads, from: 0, to: 1, packetIds: [] } as const
+    assert.throws(() => writePublishes(out, many, 4), /payload of 300000000 bytes/)
+    assert.equal(out.pending, 0)
   })
 
   test('more packets than a chunk holds go on in the next', () => {
