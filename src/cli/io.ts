@@ -9,7 +9,7 @@ import { reason } from './files.js'
 const FLUSH_LIMIT_MS = 1_000
 /** Diagnostics that nobody reads are left out from here on. */
 const MAX_STDERR_BYTES = 1_048_576
-/** A file is read in pieces of this size. */
+/** A stream reads a file in pieces of this size. */
 const FILE_BYTES = 131_072
 /** Back to the first column, and clear up to the end of the line. */
 const WIPE = '\r\u001b[K'
@@ -24,10 +24,15 @@ export interface Terminal {
   askSecret(prompt: string): Promise<string>
 }
 
+/** Reads the next bytes of a file into `memory`, and returns how many: 0 at its end. Throws UsageError. */
+export type ReadNext = (memory: Uint8Array) => number
+
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly pid: number
   readonly stdin: Readable
+  /** Takes the place of `stdin` where that is a file, for those who need no stream. */
+  readonly stdinFile: ReadNext | undefined
   /** Present where standard input is a terminal. */
   readonly terminal: Terminal | undefined
   readonly stderr: Writable
@@ -92,20 +97,30 @@ function stderr(): NodeJS.WriteStream {
  * A file as standard input is read at once: asking a thread for each piece takes longer than the reading. A folder fails
  * at the first of them, where Node would see no input at all.
  */
-function fileInput(): Readable | undefined {
+function stdinFile(): ReadNext | undefined {
   const { fstatSync, readSync } = process.getBuiltinModule('node:fs')
   const stats = fstatSync(0)
   if (!stats.isFile() && !stats.isDirectory()) return undefined
+  return (memory) => {
+    try {
+      return readSync(0, memory)
+    } catch (error) {
+      throw new UsageError(`standard input: ${reason(error)}`)
+    }
+  }
+}
+
+function streamOf(readNext: ReadNext): Readable {
   const { Readable } = process.getBuiltinModule('node:stream')
   return new Readable({
     highWaterMark: FILE_BYTES,
     read(size) {
       try {
         const bytes = Buffer.allocUnsafe(size)
-        const length = readSync(0, bytes)
+        const length = readNext(bytes)
         this.push(length === 0 ? null : bytes.subarray(0, length))
       } catch (error) {
-        this.destroy(new UsageError(`standard input: ${reason(error)}`))
+        this.destroy(error as UsageError)
       }
     },
   })
@@ -124,8 +139,12 @@ export function processIo(): Io {
     env,
     pid: process.pid,
     get stdin() {
-      input ??= fileInput() ?? process.stdin
+      const file = input === undefined ? stdinFile() : undefined
+      input ??= file === undefined ? process.stdin : streamOf(file)
       return input
+    },
+    get stdinFile() {
+      return stdinFile()
     },
     get terminal() {
       const { stdin } = process

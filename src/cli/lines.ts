@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import split2 from 'split2'
 import { MqttError, UsageError } from '../errors.js'
 import { MAX_REMAINING_LENGTH, type Payloads, payloadAt } from '../packet/index.js'
+import type { ReadNext } from './io.js'
 
 export interface Lines {
   /** Resolves behind the last line, or when stopped. Throws what `onLines` did, or UsageError about the input. */
@@ -23,14 +24,22 @@ export type LineBlock = Payloads
 const BLOCK_LINES = 1_000
 /** So much is split at a time, and no more before its lines are handed on. */
 const PIECE_BYTES = 65_536
+/** A file is read in pieces of this size. */
+const FILE_BYTES = 524_288
 const LF = 10
 const EMPTY = Buffer.alloc(0)
 
 /**
  * Hands on lines, without their LF, as they come together. split2 works on text, so the bytes travel as latin1, in which
- * every byte is one character. A line longer than any packet is an error.
+ * every byte is one character. A line longer than any packet is an error. A file is read into the same memory again
+ * when all lines so far `areGone`: to get new memory takes longer than the reading.
  */
-export function readLines(input: Readable, onLines: (lines: LineBlock) => void): Lines {
+export function readLines(
+  input: Readable | ReadNext,
+  onLines: (lines: LineBlock) => void,
+  areGone = (): boolean => false,
+): Lines {
+  const [stream, readNext] = typeof input === 'function' ? [undefined, input] : [input, undefined]
   let stopped = false
   let paused = false
   /** What came before a pause and is due behind it. */
@@ -50,14 +59,14 @@ export function readLines(input: Readable, onLines: (lines: LineBlock) => void):
       while (!paused && !stopped) {
         const block = due.shift()
         if (block !== undefined) onLines(block)
-        else if (!splitNext()) break
+        else if (!splitNext() && !readMore()) break
       }
     } catch (error) {
       return fail(error as Error)
     }
     if (paused || stopped) return
     if (isOver) finish()
-    else input.resume()
+    else stream?.resume()
   }
 
   /** Blocks of the bytes at hand, the last of them in the making. */
@@ -112,9 +121,7 @@ export function readLines(input: Readable, onLines: (lines: LineBlock) => void):
     return true
   }
 
-  input.on('error', (error) => fail(error))
-  input.on('data', (chunk: Buffer) => {
-    if (stopped) return
+  const take = (chunk: Buffer): void => {
     const whole = chunk.lastIndexOf(LF) + 1
     let start = 0
     if (whole > 0 && held.length > 0) {
@@ -125,21 +132,39 @@ export function readLines(input: Readable, onLines: (lines: LineBlock) => void):
     }
     unsplit = chunk.subarray(start, whole) // of earlier chunks none is left: the input pauses with us
     if (whole < chunk.length) {
-      held.push(chunk.subarray(whole))
+      held.push(Buffer.from(chunk.subarray(whole)))
       length += chunk.length - whole
-      if (length > MAX_REMAINING_LENGTH) return fail(new Error('maximum buffer reached'))
+      if (length > MAX_REMAINING_LENGTH) fail(new Error('maximum buffer reached'))
     }
+  }
+
+  let memory: Buffer | undefined
+  /** Takes the next piece of a file; false where there is none. */
+  const readMore = (): boolean => {
+    if (readNext === undefined || isOver) return false
+    if (memory === undefined || !areGone()) memory = Buffer.allocUnsafeSlow(FILE_BYTES)
+    const length = readNext(memory)
+    if (length > 0) take(memory.subarray(0, length))
+    else isOver = true
+    return true
+  }
+
+  stream?.on('error', (error) => fail(error))
+  stream?.on('data', (chunk: Buffer) => {
+    if (stopped) return
+    take(chunk)
     handOn()
   })
-  input.on('end', () => {
+  stream?.on('end', () => {
     isOver = true
     handOn()
   })
+  if (stream === undefined) queueMicrotask(handOn)
   return {
     ended,
     pause: () => {
       paused = true
-      input.pause()
+      stream?.pause()
     },
     resume: () => {
       paused = false
@@ -148,7 +173,7 @@ export function readLines(input: Readable, onLines: (lines: LineBlock) => void):
     stop: () => {
       stopped = true
       due = []
-      input.pause()
+      stream?.pause()
       finish()
     },
   }

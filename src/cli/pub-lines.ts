@@ -27,7 +27,7 @@ export async function publishLines(
     } else for (const line of eachLine(block)) client.enqueue(topic, line, message, tally.next())
     return client.writable && !tally.isBehind
   }
-  const lines = readLines(io.stdin, (block) => {
+  const onLines = (block: LineBlock): void => {
     if (interrupted.aborted || take(block) || isPaused) return
     isPaused = true
     lines.pause()
@@ -36,7 +36,8 @@ export async function publishLines(
       lines.resume()
     }
     client.drain(() => tally.drain(resume))
-  })
+  }
+  const lines = readLines(io.stdinFile ?? io.stdin, onLines, () => client.waiting + client.inFlight === 0)
   interrupted.addEventListener('abort', () => lines.stop())
   tally.onStop(() => lines.stop())
   await lines.ended

@@ -244,7 +244,7 @@ class Run {
     const { signal } = this.stop
     if (message === undefined) return
     if (payload === undefined)
-      return feedLines(this.#spool, message, this.#io.stdin, signal, wake, this.#full)
+      return feedLines(this.#spool, message, this.#io.stdinFile ?? this.#io.stdin, signal, wake, this.#full)
     this.#untaken = this.#given.repeat ?? 1
     return feedMessage(this.#spool, { ...message, payload }, this.#given, signal, () => {
       this.#untaken--

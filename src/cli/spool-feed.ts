@@ -5,6 +5,7 @@ import { Alarm, now } from '../client/index.js'
 import { payloadAt } from '../packet/index.js'
 import type { Spool, SpoolMessage } from '../spool/index.js'
 import type { Given } from './flags/table.js'
+import type { ReadNext } from './io.js'
 import { type LineBlock, readLines } from './lines.js'
 
 /** Stores the message as often as --repeat says. */
@@ -42,7 +43,7 @@ function* messagesOf(
 export async function feedLines(
   spool: Spool,
   message: Omit<SpoolMessage, 'payload'>,
-  input: Readable,
+  input: Readable | ReadNext,
   stopped: AbortSignal,
   stored: () => void,
   full: () => void,

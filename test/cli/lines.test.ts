@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { PassThrough, Readable } from 'node:stream'
 import { test } from 'node:test'
+import type { ReadNext } from '../../src/cli/io.js'
 import { eachLine, type LineBlock, readLines } from '../../src/cli/lines.js'
 import { UsageError } from '../../src/errors.js'
 
@@ -149,4 +150,74 @@ test('a line over many chunks is joined once', async () => {
     found.map(({ length }) => length),
     [160 * 65_536, 4],
   )
+})
+
+/** A file that gives one piece after the other. */
+function fileOf(pieces: readonly Uint8Array[]): { readNext: ReadNext; memory: ArrayBufferLike[] } {
+  const memory: ArrayBufferLike[] = []
+  const readNext = (into: Uint8Array): number => {
+    memory.push(into.buffer)
+    const piece = pieces[memory.length - 1] ?? new Uint8Array(0)
+    into.set(piece)
+    return piece.length
+  }
+  return { readNext, memory }
+}
+
+test('of a file come the same lines, wherever a piece of it ends, and the memory is used again (F4)', async () => {
+  const cuts = Array.from({ length: CORPUS.length }, (_, at) => [CORPUS.subarray(0, at), CORPUS.subarray(at)])
+  const everyByte = Array.from(CORPUS, (byte) => Uint8Array.of(byte))
+  for (const pieces of [...cuts.slice(1), everyByte, [CORPUS, Buffer.from('\n')]]) {
+    const { readNext, memory } = fileOf(pieces)
+    const found: string[] = []
+    await readLines(
+      readNext,
+      (block) => found.push(...texts(block)),
+      () => true,
+    ).ended
+    assert.deepEqual(found, EXPECTED)
+    assert.equal(memory.length, pieces.length + 1)
+    assert.equal(new Set(memory).size, 1)
+  }
+})
+
+test('lines of a file that somebody still needs are not written over', async () => {
+  const pieces = ['one\ntw', 'o\nthree\n', 'four'].map((text) => Buffer.from(text))
+  const blocks: LineBlock[] = []
+  await readLines(fileOf(pieces).readNext, (block) => blocks.push(block)).ended
+  assert.deepEqual(blocks.flatMap(texts), ['one', 'two', 'three', 'four'])
+})
+
+test('nothing more is read of a file before what came is handed on, and not through a pause', async () => {
+  const { readNext, memory } = fileOf([MANY_BYTES, Buffer.from('0\nlast')])
+  const found: string[] = []
+  const reader = readLines(readNext, (block) => {
+    found.push(...texts(block))
+    reader.pause()
+  })
+  const all = [...MANY.slice(0, -1), '24990', 'last']
+  for (const [count, reads] of [
+    [1_000, 1],
+    [2_000, 1],
+    [2_499, 1],
+    [2_500, 2],
+    [2_501, 3],
+  ] as const) {
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(found, all.slice(0, count))
+    assert.equal(memory.length, reads)
+    reader.resume()
+  }
+  await reader.ended
+})
+
+test('what the reading of a file throws is told', async () => {
+  const fault = new UsageError('standard input: is a folder')
+  const { ended } = readLines(
+    () => {
+      throw fault
+    },
+    () => {},
+  )
+  await assert.rejects(ended, (error) => error === fault)
 })

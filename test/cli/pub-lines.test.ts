@@ -55,19 +55,23 @@ function produce({ stdin, child }: Running, line: string): { taken: () => number
 describe('mqtt-pub -l (3.4)', { concurrency: 4 }, () => {
   test('a file as standard input: every line and byte of it, also whole with -s', async (t) => {
     const server = await broker(t)
-    const lines = Array.from({ length: 3_000 }, (_, at) => `${at} \xff\0\r`.padEnd(at % 500, 'x'))
-    lines.splice(1_000, 0, 'y'.repeat(300_000)) // longer than what is read at a time
+    const lines = Array.from({ length: 3_000 }, (_, at) => `${at} \xff\0\r`.padEnd(at % 1_000, 'x'))
+    for (let at = 2_000; at < 2_200; at++) lines[at] = `${at}`.padEnd(6_000, 'z') // too long to be copied
+    lines.splice(1_000, 0, 'y'.repeat(600_000)) // longer than what is read at a time
     const path = join(temporaryFolder(t), 'input')
     writeFileSync(path, lines.join('\n'), 'latin1')
-    const each = await cli(t, 'mqtt-pub', to(server, '-q', 1), { inputFile: path })
-    assert.deepEqual(told(each), QUIET)
-    assert.deepEqual(texts(server.messages), lines)
+    for (const qos of [0, 1, 2]) {
+      const before = server.messages.length
+      const each = await cli(t, 'mqtt-pub', to(server, '-q', qos), { inputFile: path })
+      assert.deepEqual(told(each), QUIET)
+      assert.deepEqual(texts(server.messages.slice(before)), lines)
+    }
     const whole = ['-h', '127.0.0.1', '-p', server.port, '-t', 'a', '-s']
     assert.deepEqual(told(await cli(t, 'mqtt-pub', whole, { inputFile: path })), QUIET)
     assert.ok(server.messages.at(-1)?.payload.equals(readFileSync(path)))
     writeFileSync(path, '')
     assert.deepEqual(told(await cli(t, 'mqtt-pub', to(server), { inputFile: path })), QUIET)
-    assert.equal(server.messages.length, lines.length + 1)
+    assert.equal(server.messages.length, 3 * lines.length + 1)
   })
 
   test('a folder as standard input is an error, not the end of the input', async (t) => {

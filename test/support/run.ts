@@ -181,6 +181,7 @@ export async function inProcess(program: Program, args: Args): Promise<Told> {
   const code = await main(args.map(String), {
     env: {},
     pid: 4711,
+    stdinFile: undefined,
     get stdin(): never {
       throw new Error('standard input was touched')
     },
