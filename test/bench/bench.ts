@@ -36,7 +36,7 @@ async function measured({ name, kind, goal, ours, peer, runs }: Case): Promise<R
   const many = given.runs === undefined ? runs : Number(given.runs)
   let peakMiB = 0
   for (let at = 0; at <= many; at++) {
-    pollMemory(kind !== 'time' || at === 0)
+    pollMemory(at === 0)
     const [one, other] = [await ours(), await peer.run()]
     peakMiB = Math.max(peakMiB, one.peakMiB)
     if (at > 0) mine.push(one) && theirs.push(other)
