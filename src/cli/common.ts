@@ -3,7 +3,7 @@
 import { Alarm, Client, type ClientOptions, type Note, now } from '../client/index.js'
 import { TimeoutError, UsageError } from '../errors.js'
 import { type Packet, reasonText, type Version } from '../packet/index.js'
-import { EXIT, palette, Reporter } from './exit.js'
+import { EXIT, Reporter } from './exit.js'
 import { checkPasswordsInFiles, readOptional } from './files.js'
 import { gather, type Origins } from './flags/sources.js'
 import type { Given, Program } from './flags/table.js'
@@ -22,7 +22,20 @@ export async function runProgram(
   check: (given: Given) => void,
   body: (given: Given, reporter: Reporter) => Promise<number>,
 ): Promise<number> {
-  const reporter = new Reporter(program, io, await palette(io))
+  const reporter = new Reporter(program, io)
+  const status = await attempt(program, argv, io, reporter, check, body)
+  await reporter.said()
+  return status
+}
+
+async function attempt(
+  program: Program,
+  argv: readonly string[],
+  io: Io,
+  reporter: Reporter,
+  check: (given: Given) => void,
+  body: (given: Given, reporter: Reporter) => Promise<number>,
+): Promise<number> {
   const origins: Origins = new Map()
   let given: Given
   try {

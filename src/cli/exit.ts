@@ -93,22 +93,19 @@ export type Palette = Record<'red' | 'yellow' | 'cyan' | 'green', (text: string)
 const same = (text: string): string => text
 const PLAIN: Palette = { red: same, yellow: same, cyan: same, green: same }
 
-/** The colours for diagnostics: in a pipe there are none, and nothing is loaded for them. */
-export async function palette({ colour }: Io): Promise<Palette> {
-  return colour ? new (await import('chalk')).Chalk({ level: 1 }) : PLAIN
-}
-
 /** Speaks to the user on stderr, one line at a time. */
 export class Reporter {
   readonly #program: string
   readonly #io: Io
-  readonly #palette: Palette
+  #palette: Palette | undefined
+  /** Lines that came before the colours. */
+  #held: ((palette: Palette) => string)[] = []
+  #loading: Promise<void> | undefined
   quiet = false
 
-  constructor(program: string, io: Io, colours: Palette) {
+  constructor(program: string, io: Io) {
     this.#program = program
     this.#io = io
-    this.#palette = colours
   }
 
   /** Something failed. Returns its exit status; the line is left out under --quiet. */
@@ -117,40 +114,60 @@ export class Reporter {
     if (status === undefined) {
       // A fault of ours: the stack is what helps, and nothing may hide it.
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      this.#io.complain(`${this.#program}: this is a bug in ${this.#program}: ${text}`)
+      this.#say(() => `${this.#program}: this is a bug in ${this.#program}: ${text}`)
       return EXIT.failure
     }
-    if (!this.quiet) this.#say(this.#palette.red('error:'), (error as MqttError).message)
+    if (!this.quiet) this.#sayError(error as MqttError)
     return status
   }
 
   /** An error in the command line, which --quiet does not silence. */
   usage(error: UsageError): number {
-    this.#say(this.#palette.red('error:'), error.message)
-    this.#io.complain(`Try '${this.#program} --help'.`)
+    this.#sayError(error)
+    this.#say(() => `Try '${this.#program} --help'.`)
     return EXIT.failure
   }
 
   warn(text: string): void {
-    if (!this.quiet) this.#say(this.#palette.yellow('warning:'), text)
+    if (!this.quiet) this.#say(({ yellow }) => `${this.#program}: ${yellow('warning:')} ${oneLine(text)}`)
   }
 
   note(text: string): void {
-    if (!this.quiet) this.#io.complain(`${this.#program}: ${oneLine(text)}`)
+    if (!this.quiet) this.#say(() => `${this.#program}: ${oneLine(text)}`)
   }
 
   /** A line of -d. */
   trace(direction: 'sent' | 'received', text: string): void {
-    const paint = direction === 'sent' ? this.#palette.cyan : this.#palette.green
-    this.#io.complain(paint(oneLine(text)))
+    this.#say(({ cyan, green }) => (direction === 'sent' ? cyan : green)(oneLine(text)))
   }
 
   /** A line of --explain, which --quiet does not silence: it was asked for. */
   explain(text: string): void {
-    this.#io.complain(`${this.#program}: explain ${oneLine(text)}`)
+    this.#say(() => `${this.#program}: explain ${oneLine(text)}`)
   }
 
-  #say(kind: string, text: string): void {
-    this.#io.complain(`${this.#program}: ${kind} ${oneLine(text)}`)
+  /** Waits until all of that has been written. */
+  async said(): Promise<void> {
+    await this.#loading
+  }
+
+  #sayError({ message }: MqttError): void {
+    this.#say(({ red }) => `${this.#program}: ${red('error:')} ${oneLine(message)}`)
+  }
+
+  /** In a pipe there are no colours; for a terminal they are loaded for the first line: most runs say nothing. */
+  #say(line: (palette: Palette) => string): void {
+    if (this.#palette === undefined && !this.#io.colour) this.#palette = PLAIN
+    if (this.#palette !== undefined) return this.#io.complain(line(this.#palette))
+    this.#held.push(line)
+    this.#loading ??= this.#load()
+  }
+
+  async #load(): Promise<void> {
+    const { Chalk } = await import('chalk')
+    const palette = new Chalk({ level: 1 })
+    this.#palette = palette
+    for (const line of this.#held) this.#io.complain(line(palette))
+    this.#held = []
   }
 }

@@ -225,9 +225,10 @@ const DOUBTS: Readonly<Record<Closing, string | undefined>> = {
 
 /** Ends the run, and the program where a signal did, when receipts tell the same. */
 async function leave(conclusion: Conclusion): Promise<number> {
-  const { tally, stop, io, failure } = conclusion
+  const { tally, stop, io, reporter, failure } = conclusion
   let status = conclude(conclusion)
   if (tally.receipts !== undefined) status = await tally.receipts.close(status, failure, stop)
+  await reporter.said()
   stop.dieBySignal(status, io)
   return status
 }

@@ -36,19 +36,24 @@ test('QoS 0 on a connection that the broker does not close is not confirmed: exi
   assert.match(run.err, /2 of 2 message\(s\) not confirmed/)
 })
 
-test('a signal ends the wait for a broker that has much to read', async (t) => {
+for (const env of [{}, { FORCE_COLOR: '1' }]) {
+  test(`a signal ends the wait for a broker that has much to read, and all is said ${JSON.stringify(env)}`, (t) =>
+    endsBySignal(t, env))
+}
+
+async function endsBySignal(t: TestContext, env: Readonly<Record<string, string>>): Promise<void> {
   let leave = (): void => {}
   const left = new Promise<void>((resolve) => {
     leave = resolve
   })
   const args = ['-h', '127.0.0.1', '-p', await neverClosing(t, leave), '-t', 'a', '-l']
-  const run = start(t, 'mqtt-pub', args, { input: `${'x'.repeat(999)}\n`.repeat(9_000) })
+  const run = start(t, 'mqtt-pub', args, { input: `${'x'.repeat(999)}\n`.repeat(9_000), env })
   await left
   run.kill('SIGTERM')
   const { code, err } = told(await run.done)
   assert.equal(code, 'SIGTERM')
   assert.match(err, /9000 of 9000 message\(s\) not confirmed/)
-})
+}
 
 test('QoS 1 is confirmed by PUBACK, whether or not the broker closes (P1)', async (t) => {
   const args = ['-h', '127.0.0.1', '-p', await neverClosing(t), '-t', 'a', '-m', 'x', '-q', 1]

@@ -6,7 +6,7 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync 
 import { join } from 'node:path'
 import { before, describe, type TestContext, test } from 'node:test'
 import { createServer, rootCertificates } from 'node:tls'
-import { palette, Reporter } from '../../src/cli/exit.js'
+import { Reporter } from '../../src/cli/exit.js'
 import type { Given } from '../../src/cli/flags/table.js'
 import type { Io } from '../../src/cli/io.js'
 import { tlsSettings } from '../../src/cli/tls.js'
@@ -190,7 +190,7 @@ describe('--tls-use-node-certs', { concurrency: 4, ...options }, () => {
   test('it is the bundle of Node.js, whole', async () => {
     const given: Given = { nodeCerts: true }
     const io = { env: {} } as Io
-    const settings = await tlsSettings(given, io, new Reporter('test', io, await palette(io)))
+    const settings = await tlsSettings(given, io, new Reporter('test', io))
     for (const certificate of rootCertificates) {
       assert.ok(settings?.ca?.some((each) => each.includes(certificate)))
     }
