@@ -45,10 +45,11 @@ export interface Io {
   /** From here on, files that are made can be read by their owner alone. */
   keepFilesPrivate(): void
   /**
-   * From here on, V8 leaves the space for young objects as small as it is: it would double it whenever as much has
-   * survived in sum, to 32 MiB, and asks no option once it runs but this one.
+   * From here on, V8 leaves the space for young objects as small as it is, where it would double it whenever as much has
+   * survived in sum, to 32 MiB; and it collects garbage when the heap has grown by a fifth, where it would let it grow to
+   * four times of what lives. Of all its options these count once it runs.
    */
-  keepYoungSpaceSmall(): void
+  keepHeapSmall(): void
   /** Writes to stdout, in one go; `done` comes when the kernel has taken the bytes, or with the error that prevented it. */
   write(parts: readonly Uint8Array[], done: (error?: NodeJS.ErrnoException) => void): void
   /** Writes one line to stderr. */
@@ -165,8 +166,10 @@ export function processIo(): Io {
     keepFilesPrivate() {
       process.umask(0o077)
     },
-    keepYoungSpaceSmall() {
-      process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1')
+    keepHeapSmall() {
+      const { setFlagsFromString } = process.getBuiltinModule('node:v8')
+      for (const flag of ['--semi-space-growth-factor=1', '--heap-growing-percent=20'])
+        setFlagsFromString(flag)
     },
     write(parts, done) {
       if (broken !== undefined) return done(broken)

@@ -24,7 +24,7 @@ const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
 export async function publishSpooled(given: Given, reporter: Reporter, io: Io): Promise<number> {
   io.keepFilesPrivate()
-  io.keepYoungSpaceSmall() // what waits for the disk survives, and soon dies
+  io.keepHeapSmall() // what waits for the disk survives, and soon dies
   if (given.spoolStatus) return printStatus(given, io)
   const payload = given.flush ? undefined : await within(given, readPayload(given.source, io))
   const message = messageOf(given)

@@ -191,7 +191,7 @@ export async function inProcess(program: Program, args: Args): Promise<Told> {
     colour: false,
     hideArguments() {},
     keepFilesPrivate() {},
-    keepYoungSpaceSmall() {},
+    keepHeapSmall() {},
     write(parts, done) {
       out += Buffer.concat(parts)
       done()
