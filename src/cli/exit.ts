@@ -88,7 +88,7 @@ export function statusOfSignal(signal: Signal): number {
 }
 
 /** How diagnostics are coloured. */
-export type Palette = Record<'red' | 'yellow' | 'cyan' | 'green', (text: string) => string>
+type Palette = Record<'red' | 'yellow' | 'cyan' | 'green', (text: string) => string>
 
 const same = (text: string): string => text
 const PLAIN: Palette = { red: same, yellow: same, cyan: same, green: same }
@@ -164,8 +164,8 @@ export class Reporter {
   }
 
   async #load(): Promise<void> {
-    const { Chalk } = await import('chalk')
-    const palette = new Chalk({ level: 1 })
+    const loaded = await import('chalk').catch(() => undefined) // of a package that was removed while we run
+    const palette = loaded === undefined ? PLAIN : new loaded.Chalk({ level: 1 })
     this.#palette = palette
     for (const line of this.#held) this.#io.complain(line(palette))
     this.#held = []

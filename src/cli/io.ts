@@ -31,7 +31,7 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly pid: number
   readonly stdin: Readable
-  /** Takes the place of `stdin` where that is a file, for those who need no stream. */
+  /** Takes the place of `stdin` where that is a file, or a folder and fails, for those who need no stream. */
   readonly stdinFile: ReadNext | undefined
   /** Present where standard input is a terminal. */
   readonly terminal: Terminal | undefined

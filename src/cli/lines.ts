@@ -39,7 +39,7 @@ export function readLines(
   onLines: (lines: LineBlock) => void,
   areGone = (): boolean => false,
 ): Lines {
-  const [stream, readNext] = typeof input === 'function' ? [undefined, input] : [input, undefined]
+  const stream = typeof input === 'function' ? undefined : input
   let stopped = false
   let paused = false
   /** What came before a pause and is due behind it. */
@@ -59,14 +59,15 @@ export function readLines(
       while (!paused && !stopped) {
         const block = due.shift()
         if (block !== undefined) onLines(block)
-        else if (!splitNext() && !readMore()) break
+        else if (!splitNext()) break
       }
     } catch (error) {
       return fail(error as Error)
     }
     if (paused || stopped) return
     if (isOver) finish()
-    else stream?.resume()
+    else if (stream !== undefined) stream.resume()
+    else askForMore()
   }
 
   /** Blocks of the bytes at hand, the last of them in the making. */
@@ -139,14 +140,26 @@ export function readLines(
   }
 
   let memory: Buffer | undefined
-  /** Takes the next piece of a file; false where there is none. */
-  const readMore = (): boolean => {
-    if (readNext === undefined || isOver) return false
+  let isAsked = false
+  /** The next piece of a file, in a turn of its own: signals, time limits and the broker have to be heard in between. */
+  const askForMore = (): void => {
+    if (isAsked) return
+    isAsked = true
+    setImmediate(() => {
+      isAsked = false
+      if (!paused && !stopped) readMore()
+    })
+  }
+  const readMore = (): void => {
     if (memory === undefined || !areGone()) memory = Buffer.allocUnsafeSlow(FILE_BYTES)
-    const length = readNext(memory)
-    if (length > 0) take(memory.subarray(0, length))
-    else isOver = true
-    return true
+    try {
+      const length = (input as ReadNext)(memory)
+      if (length > 0) take(memory.subarray(0, length))
+      else isOver = true
+    } catch (error) {
+      return fail(error as Error)
+    }
+    handOn()
   }
 
   stream?.on('error', (error) => fail(error))
@@ -159,7 +172,7 @@ export function readLines(
     isOver = true
     handOn()
   })
-  if (stream === undefined) queueMicrotask(handOn)
+  if (stream === undefined) askForMore()
   return {
     ended,
     pause: () => {

@@ -37,7 +37,7 @@ export async function publishLines(
     }
     client.drain(() => tally.drain(resume))
   }
-  const lines = readLines(io.stdinFile ?? io.stdin, onLines, () => client.waiting + client.inFlight === 0)
+  const lines = readLines(io.stdinFile ?? io.stdin, onLines, () => client.isClear)
   interrupted.addEventListener('abort', () => lines.stop())
   tally.onStop(() => lines.stop())
   await lines.ended

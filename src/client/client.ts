@@ -168,6 +168,15 @@ export class Client {
     return this.#session.unsettled - this.#session.waiting
   }
 
+  /**
+   * Whether nothing refers to the payloads of earlier messages any more: all are settled, and none, perhaps repeated, has
+   * still to leave.
+   */
+  get isClear(): boolean {
+    const phase = this.#phase
+    return phase.name === 'open' && phase.connection.isEmpty && this.#session.unsettled === 0
+  }
+
   /** QoS 0 messages that had left on a connection which was then lost; the broker may not have read them. */
   get qos0AtRisk(): number {
     return this.#session.qos0AtRisk

@@ -132,7 +132,16 @@ export class Connection {
 
   /** Whether the transport is behind: hand it no more until `flushed`. */
   get isBehind(): boolean {
-    return this.#outflow.pending + this.#writer.pending >= GATHER_BYTES
+    return this.#pending >= GATHER_BYTES
+  }
+
+  /** Whether all bytes have left. */
+  get isEmpty(): boolean {
+    return this.#pending === 0
+  }
+
+  get #pending(): number {
+    return this.#outflow.pending + this.#writer.pending
   }
 
   pause(): void {

@@ -69,7 +69,7 @@ export class Outflow {
       this.#onTaken(mark)
       this.#pump()
     })
-    this.#stream.uncork()
+    if (slice.length > 1) this.#stream.uncork()
   }
 
   /** Takes 64 KiB from the front, or all that is left where that is little more. */

@@ -48,7 +48,7 @@ function checkRemainingLength(remainingLength: number, payloadLength: number): v
 export class Writer {
   #parts: Uint8Array[] = []
   #chunk: Buffer = Buffer.alloc(0)
-  /** The chunk's bytes from here to `#at` are written and not yet taken. */
+  /** The chunk's bytes from here to `#at` are written and not yet among the parts. */
   #from = 0
   #at = 0
   #pending = 0
@@ -173,7 +173,7 @@ export class Writer {
       for (; rest > 0x7f; rest >>>= 7) chunk[at++] = (rest & 0x7f) | 0x80
       chunk[at++] = rest
       if (header.length >= LOOP_BYTES) chunk.set(header, at)
-      else for (let nth = 0; nth < header.length; nth++) chunk[at + nth] = header[nth] as number
+      else for (let each = 0; each < header.length; each++) chunk[at + each] = header[each] as number
       if (packetIds.length > 0) {
         const id = packetIds[nth - from] as number
         chunk[at + idAt] = id >> 8
@@ -183,7 +183,7 @@ export class Writer {
       if (length >= LOOP_BYTES && !isLong) {
         chunk.set(new Uint8Array(buffer, byteOffset + start, length), at)
         at += length
-      } else if (!isLong) for (let from = start; from < end; from++) chunk[at++] = bytes[from] as number
+      } else if (!isLong) for (let each = start; each < end; each++) chunk[at++] = bytes[each] as number
       this.#at = at
       if (isLong) this.#link(bytes.subarray(start, end))
       start = end + 1
@@ -205,7 +205,7 @@ export class Writer {
     for (const chunk of this.#taken.splice(0)) {
       if (chunk.length === CHUNK_BYTES && this.#free.length < MAX_FREE) this.#free.push(chunk)
     }
-    if (this.#at !== this.#from) return
+    if (this.pending > 0) return
     this.#from = 0
     this.#at = 0
   }

@@ -221,3 +221,11 @@ test('what the reading of a file throws is told', async () => {
   )
   await assert.rejects(ended, (error) => error === fault)
 })
+
+test('between two pieces of a file other things happen, even if nobody ever pauses', async () => {
+  const { readNext, memory } = fileOf(Array.from({ length: 1_000 }, () => Buffer.from('line\n')))
+  const reader = readLines(readNext, () => {})
+  setImmediate(() => reader.stop())
+  await reader.ended
+  assert.ok(memory.length < 10, `${memory.length} pieces`)
+})

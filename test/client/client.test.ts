@@ -1,6 +1,8 @@
 // The library as a program uses it, over real sockets: promises, iteration, endings, and the reconnect loop.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import {
   type Client,
@@ -44,6 +46,49 @@ function refused(code: number) {
 }
 
 describe('the client library', { concurrency: 4 }, () => {
+  test('with a repeated PUBLISH still to leave, the payload is in use, though its PUBACK has come', async (t) => {
+    const payload = Buffer.alloc(30_000_000, 'x') // more than the kernels hold of the second one
+    const length = packet(0x32, Buffer.concat([Buffer.from('00016a0001', 'hex'), payload])).length
+    let link: Socket | undefined
+    let [got, wanted, onWanted] = [0, 0, (): void => {}]
+    const server = createServer((socket) => {
+      link = socket
+        .on('error', () => {})
+        .on('data', (chunk) => {
+          if (got === 0) socket.write(packet(0x20, Buffer.from('0000', 'hex')))
+          got += chunk.length
+          if (got < wanted) return
+          socket.pause()
+          onWanted()
+        })
+    })
+    await once(server.listen(0, HOST), 'listening')
+    t.after(() => server.close())
+    const reading = (bytes: number): Promise<void> => {
+      wanted = bytes
+      return new Promise((resolve) => {
+        onWanted = resolve
+        link?.resume()
+      })
+    }
+    const client = await connect({
+      host: HOST,
+      port: (server.address() as AddressInfo).port,
+      retryIntervalMs: 200,
+    })
+    t.after(() => link?.destroy())
+    assert.equal(client.isClear, true)
+    const [connected, settled] = [got, client.publish('j', payload, { qos: 1 })]
+    assert.equal(client.isClear, false)
+    await reading(connected + length)
+    await reading(connected + length + 1) // the first byte of its repetition
+    link?.write(packet(0x40, u16(1)))
+    await settled
+    assert.deepEqual([client.inFlight, client.waiting, client.isClear], [0, 0, false])
+    await reading(connected + 2 * length)
+    while (!client.isClear) await new Promise((resolve) => setImmediate(resolve))
+  })
+
   test('enqueue asks to wait when much is unacknowledged, however wide the window', async (t) => {
     const held: (() => void)[] = []
     const on: Policy['on'] = ({ name, facts }, link) => {

@@ -151,6 +151,13 @@ describe('chunks', () => {
     out.reuse()
     write(out, ack('puback', 4), 4)
     assert.equal(hexOf([second, ...out.take()]), '400200024002000340020004')
+    // The head of what is linked is in the chunk.
+    const long = publish({ payload: Buffer.alloc(4_096) })
+    out.reuse()
+    write(out, long, 4)
+    out.reuse()
+    write(out, ack('puback', 5), 4)
+    assert.equal(hexOf(out.take()), `${encode(long, 4).toString('hex')}40020005`)
   })
 
   test('many payloads are written as each of them alone', () => {
