@@ -76,7 +76,11 @@ describe('the client library', { concurrency: 4 }, () => {
       port: (server.address() as AddressInfo).port,
       retryIntervalMs: 200,
     })
-    t.after(() => link?.destroy())
+    t.after(async () => {
+      const left = client.disconnect()
+      link?.destroy()
+      await left
+    })
     assert.equal(client.isClear, true)
     const [connected, settled] = [got, client.publish('j', payload, { qos: 1 })]
     assert.equal(client.isClear, false)
