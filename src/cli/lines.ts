@@ -139,7 +139,7 @@ export function readLines(
     }
   }
 
-  let memory: Buffer | undefined
+  let shared: Buffer | undefined
   let isAsked = false
   /** The next piece of a file, in a turn of its own: signals, time limits and the broker have to be heard in between. */
   const askForMore = (): void => {
@@ -151,7 +151,11 @@ export function readLines(
     })
   }
   const readMore = (): void => {
-    if (memory === undefined || !areGone()) memory = Buffer.allocUnsafeSlow(FILE_BYTES)
+    let memory: Buffer
+    if (areGone()) {
+      shared ??= Buffer.allocUnsafeSlow(FILE_BYTES)
+      memory = shared
+    } else memory = Buffer.allocUnsafeSlow(PIECE_BYTES) // which its last line that somebody needs keeps
     try {
       const length = (input as ReadNext)(memory)
       if (length > 0) take(memory.subarray(0, length))
