@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { helpText } from '../src/cli/flags/help.js'
 import { FLAGS } from '../src/cli/flags/index.js'
 import { cachePath, launch } from '../src/launch.js'
+import { broker, deadPort } from './broker/broker.js'
 import { start, temporaryFolder } from './support/processes.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -168,4 +169,33 @@ test('files load each other by relative paths, once', (t) => {
   assert.equal(one.two, one.again)
   assert.equal((one.two as { folder: string }).folder, folder)
   assert.deepEqual(seen, [join(folder, 'one.cjs'), join(folder, 'two.cjs')])
+})
+
+test('colours are loaded for the first line that is said, and missed by nobody', async (t) => {
+  const { bin, dist } = copyOf(t)
+  const chalk = join(dist, 'vendor/chalk.cjs')
+  const server = await broker(t)
+  const publish = (port: number) => {
+    const words = [
+      'FORCE_COLOR=1',
+      process.execPath,
+      bin,
+      '-h',
+      '127.0.0.1',
+      '-p',
+      port,
+      '-t',
+      'a',
+      '-m',
+      'b',
+    ]
+    return start(t, 'env', words.map(String)).ended
+  }
+  writeFileSync(chalk, '//x\n(function () { process.exit(99) })\n')
+  const [silent, loading] = [await publish(server.port), await publish(await deadPort())]
+  assert.deepEqual([silent.status, silent.stderr, loading.status], [0, '', 99])
+  rmSync(chalk)
+  const plain = await publish(await deadPort())
+  assert.equal(plain.status, 1)
+  assert.match(plain.stderr, /^mqtt-pub: error: cannot connect to [^\n]+\n$/)
 })

@@ -40,8 +40,7 @@ export async function publishSpooled(given: Given, reporter: Reporter, io: Io): 
     await spool.close()
   }
   if (receipts !== undefined) status = await run.closeReceipts(receipts, status)
-  await reporter.said()
-  run.stop.dieBySignal(status, io)
+  await run.stop.dieBySignal(status, io, reporter)
   return status
 }
 

@@ -228,8 +228,7 @@ async function leave(conclusion: Conclusion): Promise<number> {
   const { tally, stop, io, reporter, failure } = conclusion
   let status = conclude(conclusion)
   if (tally.receipts !== undefined) status = await tally.receipts.close(status, failure, stop)
-  await reporter.said()
-  stop.dieBySignal(status, io)
+  await stop.dieBySignal(status, io, reporter)
   return status
 }
 

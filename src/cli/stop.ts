@@ -1,7 +1,7 @@
 // What ends a run before its work is done: a signal, or the time limit.
 
 import { Alarm, now } from '../client/index.js'
-import { statusOfSignal } from './exit.js'
+import { type Reporter, statusOfSignal } from './exit.js'
 import type { Io, Signal } from './io.js'
 
 export class Stop {
@@ -24,10 +24,12 @@ export class Stop {
     this.#reach?.()
   }
 
-  /** Ends the process as the signal would have done, where the exit status is to be that of a signal. */
-  dieBySignal(status: number, io: Io): void {
+  /** Ends the process, behind what was said, as the signal would have done, where the exit status is to be that of a signal. */
+  async dieBySignal(status: number, io: Io, reporter: Reporter): Promise<void> {
     const { cause } = this
-    if (cause?.why === 'signal' && status === statusOfSignal(cause.signal)) io.dieBy(cause.signal)
+    if (cause?.why !== 'signal' || status !== statusOfSignal(cause.signal)) return
+    await reporter.said()
+    io.dieBy(cause.signal)
   }
 
   /** The work is done, or has failed: no time limit counts any more. */
