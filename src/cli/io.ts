@@ -47,7 +47,7 @@ export interface Io {
   /**
    * From here on, V8 leaves the space for young objects as small as it is, where it would double it whenever as much has
    * survived in sum, to 32 MiB; and it collects garbage when the heap has grown by a fifth, where it would let it grow to
-   * four times of what lives. Of all its options these count once it runs.
+   * four times what lives. Both are options that it asks again while it runs.
    */
   keepHeapSmall(): void
   /** Writes to stdout, in one go; `done` comes when the kernel has taken the bytes, or with the error that prevented it. */
@@ -140,8 +140,9 @@ export function processIo(): Io {
     env,
     pid: process.pid,
     get stdin() {
-      const file = input === undefined ? stdinFile() : undefined
-      input ??= file === undefined ? process.stdin : streamOf(file)
+      if (input !== undefined) return input
+      const file = stdinFile()
+      input = file === undefined ? process.stdin : streamOf(file)
       return input
     },
     get stdinFile() {

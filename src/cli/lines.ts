@@ -133,7 +133,7 @@ export function readLines(
     }
     unsplit = chunk.subarray(start, whole) // of earlier chunks none is left: the input pauses with us
     if (whole < chunk.length) {
-      held.push(Buffer.from(chunk.subarray(whole)))
+      held.push(Buffer.from(chunk.subarray(whole))) // a copy: a file may be read over it
       length += chunk.length - whole
       if (length > MAX_REMAINING_LENGTH) fail(new Error('maximum buffer reached'))
     }
@@ -157,8 +157,8 @@ export function readLines(
       memory = shared
     } else memory = Buffer.allocUnsafeSlow(PIECE_BYTES) // which its last line that somebody needs keeps
     try {
-      const length = (input as ReadNext)(memory)
-      if (length > 0) take(memory.subarray(0, length))
+      const count = (input as ReadNext)(memory)
+      if (count > 0) take(memory.subarray(0, count))
       else isOver = true
     } catch (error) {
       return fail(error as Error)

@@ -180,12 +180,10 @@ export class Writer {
         chunk[at + idAt + 1] = id
       }
       at += header.length
-      if (length >= LOOP_BYTES && !isLong) {
-        chunk.set(new Uint8Array(buffer, byteOffset + start, length), at)
-        at += length
-      } else if (!isLong) for (let each = start; each < end; each++) chunk[at++] = bytes[each] as number
-      this.#at = at
+      this.#at = isLong ? at : at + length
       if (isLong) this.#link(bytes.subarray(start, end))
+      else if (length >= LOOP_BYTES) chunk.set(new Uint8Array(buffer, byteOffset + start, length), at)
+      else for (let each = start; each < end; each++) chunk[at++] = bytes[each] as number
       start = end + 1
     }
   }
