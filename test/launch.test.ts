@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { helpText } from '../src/cli/flags/help.js'
 import { FLAGS } from '../src/cli/flags/index.js'
 import { cachePath, launch } from '../src/launch.js'
-import { broker, deadPort } from './broker/broker.js'
+import { broker } from './broker/broker.js'
+import { deadPort } from './support/ports.js'
 import { start, temporaryFolder } from './support/processes.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))

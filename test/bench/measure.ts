@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { environment } from '../support/processes.js'
 
 export interface Sample {
   seconds: number
@@ -77,11 +78,6 @@ function lineCounter(): { fd: number; lines: Promise<number> } {
   for (const each of [both, from]) closeSync(each)
   rmSync(folder, { recursive: true })
   return { fd, lines: text(counter.stdout as Readable).then(Number) }
-}
-
-/** Nothing of the user's settings, and no colours. */
-function environment(): NodeJS.ProcessEnv {
-  return { PATH: process.env.PATH, HOME: '/nonexistent', LANG: 'C.UTF-8' }
 }
 
 function highWaterMiB(pid: number): number {

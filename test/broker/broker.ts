@@ -220,14 +220,3 @@ export async function mute(t: TestContext): Promise<{ port: number; connections:
   })
   return { port: (server.address() as AddressInfo).port, connections: () => count }
 }
-
-/** A port on which nothing listens. */
-export async function deadPort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}

@@ -3,7 +3,8 @@
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { broker, deadPort } from '../broker/broker.js'
+import { broker } from '../broker/broker.js'
+import { deadPort } from '../support/ports.js'
 import { type Args, cli, inProcess, type Program, QUIET, type Told, told } from '../support/run.js'
 
 interface Fault {

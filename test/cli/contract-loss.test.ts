@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { broker, mute } from '../broker/broker.js'
 import { publish } from '../broker/wire.js'
+import { deadPort } from '../support/ports.js'
 import type { Args } from '../support/run.js'
 import { type SocksScript, socksServer } from '../transport/socks-server.js'
 import { listen, serve } from '../transport/support.js'
@@ -66,7 +67,7 @@ rows<Loss>(
 describe('more than one attempt (4.7, Q58)', { concurrency: 4 }, () => {
   for (const debug of [[], ['-d']] as const) {
     test(`refused TCP while reconnecting is tried again${debug.length > 0 ? '; -d tells of each try' : ''}`, async (t) => {
-      const first = await broker(t)
+      const first = await broker(t, { port: await deadPort() })
       const { port } = first
       const running = start(t, 'mqtt-sub', [...SUB, ...debug, '-h', '127.0.0.1', '-p', port])
       await first.until(() => first.seen.some(({ name }) => name === 'SUBSCRIBE'))

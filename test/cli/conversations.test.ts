@@ -216,11 +216,11 @@ const SENDING: readonly Row[] = [
   },
   {
     name: 'S38 DISCONNECT is last: when the time is over, the status tells',
-    args: `${PUB} -q 1 -M 2 -W 1`,
+    args: `${PUB} -q 1 -M 2 -W 3`,
     input: 'a\nb\nc\n',
     text: `${OPEN}\n< PUBLISH id=1\n< PUBLISH id=2\n< DISCONNECT\nwait-eof`,
     code: 27,
-    err: /timed out after 1 s \(-W\)\n.*3 of 3 message\(s\) not confirmed\n$/,
+    err: /timed out after 3 s \(-W\)\n.*3 of 3 message\(s\) not confirmed\n$/,
   },
   {
     name: 'S40 enhanced authentication without a challenge',

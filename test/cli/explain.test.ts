@@ -5,10 +5,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, type TestContext, test } from 'node:test'
 import { createServer as createTls } from 'node:tls'
-import { broker, deadPort } from '../broker/broker.js'
+import { broker } from '../broker/broker.js'
 import { script } from '../broker/script.js'
 import { type Certificates, makeCertificates } from '../support/certificates.js'
 import { needs } from '../support/mosquitto.js'
+import { deadPort } from '../support/ports.js'
 import { newFolder } from '../support/processes.js'
 import { type Args, temporaryFolder } from '../support/run.js'
 import { socksServer } from '../transport/socks-server.js'
@@ -98,7 +99,7 @@ describe('--explain', { concurrency: 4 }, () => {
     [['-S', '-h', 'no.such.invalid'], 'srv', /^srv record=_mqtt\._tcp\.no\.such\.invalid result=\S+$/],
   ] as const) {
     test(`${args.join(' ')}: the stage that failed is the last`, async (t) => {
-      const { told, stages } = await explain(t, 'mqtt-pub', [...args, '--connect-timeout', 5])
+      const { told, stages } = await explain(t, 'mqtt-pub', [...args, '--connect-timeout', 30])
       assert.notEqual(told.code, 0)
       assert.deepEqual(namesOf(stages), ['source', 'options', 'attempt', name])
       assert.match(line(stages, name), result)

@@ -49,7 +49,7 @@ describe('--repeat and --repeat-delay (3.3)', { concurrency: 4 }, () => {
     })
   }
   test('the next one does not start before the one before is confirmed', async (t) => {
-    const { told, server } = await pub(t, ['-m', 'x', '-q', '1', '--repeat', '3', '-W', '0.3'], {
+    const { told, server } = await pub(t, ['-m', 'x', '-q', '1', '--repeat', '3', '-W', '2'], {
       on: ({ name }) => name === 'PUBLISH',
     })
     assert.equal(told.code, 27)
@@ -57,7 +57,7 @@ describe('--repeat and --repeat-delay (3.3)', { concurrency: 4 }, () => {
   })
   for (const delay of ['60', '3000000']) {
     test(`nor before the delay of ${delay} s is over (Q36: any finite value)`, async (t) => {
-      const args = ['-m', 'x', '-q', '1', '--repeat', '3', '--repeat-delay', delay, '-W', '0.5']
+      const args = ['-m', 'x', '-q', '1', '--repeat', '3', '--repeat-delay', delay, '-W', '2']
       const { told, server } = await pub(t, args)
       assert.deepEqual({ code: told.code, count: server.messages.length }, { code: 27, count: 1 })
     })
@@ -154,9 +154,9 @@ describe('-W (issue: a deadline for everything to be confirmed): exit 27', { con
     test(`a message that is not confirmed is told, ${source}`, async (t) => {
       const args = source === '-m' ? ['-m', 'x'] : ['-l']
       const policy: Policy = { on: ({ name }) => name === 'PUBLISH' }
-      const { told, server } = await pub(t, [...args, '-q', '1', '-W', '0.4'], policy, { input: 'x\n' })
+      const { told, server } = await pub(t, [...args, '-q', '1', '-W', '2'], policy, { input: 'x\n' })
       assert.equal(told.code, 27)
-      assert.match(told.err, /timed out after 0\.4 s \(-W\)\n.*1 of 1 message\(s\) not confirmed\n$/)
+      assert.match(told.err, /timed out after 2 s \(-W\)\n.*1 of 1 message\(s\) not confirmed\n$/)
       assert.equal(server.seen.at(-1)?.name, 'DISCONNECT')
     })
   }

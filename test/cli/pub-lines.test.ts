@@ -8,6 +8,7 @@ import { describe, test } from 'node:test'
 import { accepted, type Broker, broker, mute } from '../broker/broker.js'
 import { script, WELCOME } from '../broker/script.js'
 import { packet, type Seen, u16 } from '../broker/wire.js'
+import { deadPort } from '../support/ports.js'
 import {
   type Args,
   cli,
@@ -129,6 +130,7 @@ describe('mqtt-pub -l (3.4)', { concurrency: 4 }, () => {
 
     test('standard input is not read while there is no connection (Q30)', async (t) => {
       const server = await broker(t, {
+        port: await deadPort(),
         on: ({ name }, { socket }) => {
           if (name !== 'PUBLISH') return false
           void server.stopListening()

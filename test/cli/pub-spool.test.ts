@@ -8,7 +8,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { broker } from '../broker/broker.js'
 import { script } from '../broker/script.js'
 import { packet, u16 } from '../broker/wire.js'
-import { freePorts } from '../support/mosquitto.js'
+import { deadPort } from '../support/ports.js'
 import { MQTT_PUB, seq, start as startCommand } from '../support/processes.js'
 import {
   type Args,
@@ -26,11 +26,6 @@ const CONNACK = { 3: '> 20 02 00 00', 4: '> 20 02 00 00', 5: '> 20 03 00 00 00' 
 const PRESENT = { 3: '> 20 02 00 00', 4: '> 20 02 01 00', 5: '> 20 03 01 00 00' } as const
 const NAMES = { 3: '31', 4: '311', 5: '5' } as const
 type Version = keyof typeof CONNACK
-
-/** Nothing listens there, and the system gives it to nobody. */
-async function deadPort(): Promise<number> {
-  return (await freePorts(1))[0] as number
-}
 
 /** Of MQTT 5, without a session and without properties. */
 function plain(): Buffer {

@@ -6,9 +6,10 @@ import { createHash } from 'node:crypto'
 import { createWriteStream, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import { broker, deadPort, mute } from '../broker/broker.js'
+import { broker, mute } from '../broker/broker.js'
 import { WELCOME } from '../broker/script.js'
 import { hex } from '../broker/wire.js'
+import { deadPort } from '../support/ports.js'
 import {
   type Args,
   type CliOptions,

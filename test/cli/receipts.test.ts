@@ -7,9 +7,10 @@ import { once } from 'node:events'
 import { closeSync, constants, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import { broker, deadPort, type Policy } from '../broker/broker.js'
+import { broker, type Policy } from '../broker/broker.js'
 import { WELCOME } from '../broker/script.js'
 import { packet, u16 } from '../broker/wire.js'
+import { deadPort } from '../support/ports.js'
 import { MQTT_PUB, start as startCommand, startInTerminal } from '../support/processes.js'
 import { temporaryFolder } from '../support/run.js'
 import { cli, converse, misuse, rows, start, type Told } from './support.js'
@@ -314,7 +315,7 @@ rows(
     },
     {
       what: '-W',
-      args: ['-q', '2', '-W', '0.7'],
+      args: ['-q', '2', '-W', '3'],
       policy: WITHHELD,
       code: 27,
       totals: { given: 2, confirmed: 0, unconfirmed: 2 },
@@ -477,7 +478,7 @@ describe('how a run ends', { concurrency: 4 }, () => {
       },
     })
     const total = 60_000
-    const args = ['-t', 'a', '-l', '-k', '5', '--receipts', ...at(server)]
+    const args = ['-t', 'a', '-l', '-k', '10', '--receipts', ...at(server)]
     const run = start(t, 'mqtt-pub', args, { input: 'x\n'.repeat(total) })
     const count = (name: string): number => server.seen.filter((each) => each.name === name).length
     // The second ping is that of the keep alive: for seconds nothing else was sent.
@@ -598,7 +599,8 @@ describe('where receipts go', { concurrency: 4 }, () => {
     test(`a reader that goes away, on file descriptor ${fd}: every message goes out, status ${status}`, async (t) => {
       const server = await broker(t)
       const folder = temporaryFolder(t)
-      writeFileSync(join(folder, 'in'), 'x\n'.repeat(500))
+      const count = 5_000 // whose receipts are more than a pipe holds
+      writeFileSync(join(folder, 'in'), 'x\n'.repeat(count))
       // The first line is read, then nothing any more.
       const text = '("$@" <"$0/in" 3>&1; echo $? >"$0/status") | head -n 1'
       const words = [
@@ -615,7 +617,7 @@ describe('where receipts go', { concurrency: 4 }, () => {
       const { stdout, stderr } = await startCommand(t, 'sh', ['-c', text, folder, ...words]).ended
       assert.equal(stdout.toString().split('\n').length, 2)
       assert.equal(readFileSync(join(folder, 'status'), 'utf8'), `${status}\n`)
-      assert.equal(server.messages.length, 500)
+      assert.equal(server.messages.length, count)
       assert.equal(stderr.split('\n').length, status + 1)
     })
   }
@@ -710,7 +712,7 @@ describe('with --spool', { concurrency: 4 }, () => {
   test('what was sent and not answered has a line, and another one in the run that confirms it', async (t) => {
     const folder = folderOf(t)
     const mutest = await broker(t, WITHHELD)
-    const args = ['--spool', folder, '-t', 'a', '-m', 'x', '-q', '1', '--receipts', '-W', '1', ...at(mutest)]
+    const args = ['--spool', folder, '-t', 'a', '-m', 'x', '-q', '1', '--receipts', '-W', '3', ...at(mutest)]
     const told = await cli(t, 'mqtt-pub', args)
     const { lines: got, totals } = read(told.out)
     assert.deepEqual(

@@ -4,9 +4,10 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { describe, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { accepted, type BrokerLink, broker, deadPort, mute } from '../broker/broker.js'
+import { accepted, type BrokerLink, broker, mute } from '../broker/broker.js'
 import { WELCOME } from '../broker/script.js'
 import { packet, publish } from '../broker/wire.js'
+import { deadPort } from '../support/ports.js'
 import { type Args, cli, converse, QUIET, start, told } from '../support/run.js'
 
 interface Sent {
@@ -832,6 +833,7 @@ describe('mqtt-sub', { concurrency: 3 }, () => {
 
     test('SIGTERM while waiting to reconnect: exit 0', async (t) => {
       const server = await broker(t, {
+        port: await deadPort(),
         on: ({ name }, { socket }) => {
           if (name !== 'SUBSCRIBE') return false
           void server.stopListening()

@@ -17,9 +17,10 @@ import {
   TransportError,
   UsageError,
 } from '../../src/index.js'
-import { accepted, broker, deadPort, mute, type Policy } from '../broker/broker.js'
+import { accepted, broker, mute, type Policy } from '../broker/broker.js'
 import { script, WELCOME } from '../broker/script.js'
 import { packet, publish, u16 } from '../broker/wire.js'
+import { deadPort } from '../support/ports.js'
 
 const HOST = '127.0.0.1'
 

@@ -5,8 +5,9 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { Client, type ClientOptions } from '../../src/client/index.js'
 import { ClosedError, UsageError } from '../../src/errors.js'
-import { accepted, type BrokerLink, broker, deadPort } from '../broker/broker.js'
+import { accepted, type BrokerLink, broker } from '../broker/broker.js'
 import { packet, u16 } from '../broker/wire.js'
+import { deadPort } from '../support/ports.js'
 
 const HOST = '127.0.0.1'
 

@@ -1,9 +1,9 @@
 // Real mosquitto brokers for tests, and the rule for machines that have none.
 
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { freePorts } from './ports.js'
 import { findCommand, Lines, type Running, type Scope, start, temporaryFolder, until } from './processes.js'
 
 const MUST_RUN = process.env.CI === 'true' || process.env.MQTT_TOOLS_NEED_BROKER === '1'
@@ -82,7 +82,9 @@ export class Mosquitto {
       endless: true,
     })
     const line = await this.log.seen(/ mosquitto version \S+ running$|Error: Address already in use/, from)
-    return !line.includes('Error')
+    if (!line.includes('Error')) return true
+    await this.#running.ended // which closes the log, for the next one to open again
+    return false
   }
 
   /** Waits for a line of the log. */
@@ -166,25 +168,4 @@ export async function startMosquitto(t: Scope, config = OPEN_BROKER): Promise<Mo
   for (;;) {
     if (await broker.begin(config, await freePorts(count))) return broker
   }
-}
-
-/**
- * Ports that are free now. They lie below those that the system gives to connections: while a broker is away its port
- * must not go to somebody else, nor a client that dials it connect to itself.
- */
-export async function freePorts(count: number): Promise<number[]> {
-  const found: number[] = []
-  while (found.length < count) {
-    const port = 10_000 + Math.floor(Math.random() * 22_000)
-    if (!found.includes(port) && (await isFree(port))) found.push(port)
-  }
-  return found
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.on('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
 }

@@ -22,6 +22,12 @@ export async function within<R>(body: (t: Scope) => Promise<R>): Promise<R> {
   }
 }
 
+/** The environment of a program under test: nothing of the caller's may change what it does. */
+export function environment(): NodeJS.ProcessEnv {
+  const { PATH, SYSTEMROOT } = process.env
+  return { PATH, ...(SYSTEMROOT && { SYSTEMROOT }), HOME: '/nonexistent', LANG: 'C.UTF-8', TZ: 'UTC' }
+}
+
 /** Far longer than anything here takes: reaching it means that something hangs. */
 const LIMIT_MS = 90_000
 
@@ -148,7 +154,7 @@ export class Running {
     const child = spawn(command, args, {
       detached: true, // a group of its own, so that a pipeline can be stopped and killed as one
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      env: { ...process.env, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' },
+      env: environment(),
     })
     this.#child = child
     alive.add(this)

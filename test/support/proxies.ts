@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { freePorts } from './mosquitto.js'
+import { freePorts } from './ports.js'
 import { findCommand, start, temporaryFolder } from './processes.js'
 
 export interface RealProxy {

@@ -8,7 +8,7 @@ import { PassThrough, type Readable, type Writable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type ScriptOptions, script } from '../broker/script.js'
-import type { Scope } from './processes.js'
+import { environment, type Scope } from './processes.js'
 
 export type Program = 'mqtt-pub' | 'mqtt-sub'
 export type Args = readonly (string | number)[]
@@ -61,10 +61,8 @@ export function start(t: Scope, program: Program, args: Args, options: CliOption
   const piped = ['/bin/sh', '-c', 'printf %s "$0" | "$@"', pipeFrom ?? '', ...words]
   const fed = ['/bin/sh', '-c', 'exec "$@" < "$0"', inputFile ?? '', ...words]
   const [command = '', ...rest] = pipeFrom !== undefined ? piped : inputFile !== undefined ? fed : words
-  const { PATH, HOME, SYSTEMROOT } = process.env
   const child = spawn(command, rest, {
-    // Nothing of the caller's environment may change what is tested.
-    env: { PATH, HOME, ...(SYSTEMROOT && { SYSTEMROOT }), TZ: 'UTC', ...options.env },
+    env: { ...environment(), ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   const out: Buffer[] = []

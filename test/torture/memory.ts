@@ -2,15 +2,16 @@
 // grows without bound (P5), and for the bench.
 
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packet, publish, u16 } from '../broker/wire.js'
-import { freePorts, OPEN_BROKER, startMosquitto } from '../support/mosquitto.js'
-import type { Scope } from '../support/processes.js'
+import { OPEN_BROKER, startMosquitto } from '../support/mosquitto.js'
+import { freePorts } from '../support/ports.js'
+import { environment, type Scope } from '../support/processes.js'
 import { temporaryFolder } from '../support/run.js'
 
 export interface Scenario {
@@ -47,7 +48,8 @@ interface Watched {
 function watch(t: Scope, program: string, args: readonly (string | number)[], stdin?: ChildProcess): Watched {
   const bin = fileURLToPath(new URL(`../../bin/${program}`, import.meta.url))
   const words = [bin, '-h', '127.0.0.1', '-t', 'b', ...args].map(String)
-  const child = spawn(process.execPath, words, { stdio: [stdin?.stdout ?? 'ignore', 'pipe', 'ignore'] })
+  const stdio = [stdin?.stdout ?? 'ignore', 'pipe', 'ignore'] satisfies StdioOptions
+  const child = spawn(process.execPath, words, { stdio, env: environment() })
   let peak = 0
   const look = setInterval(() => {
     peak = Math.max(peak, peakOf(child.pid as number))

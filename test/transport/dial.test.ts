@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { TransportError, type TransportStep } from '../../src/errors.js'
 import { dial } from '../../src/transport/index.js'
-import { broker, deadPort, mute } from '../broker/broker.js'
+import { broker, mute } from '../broker/broker.js'
 import { script } from '../broker/script.js'
 import { cannot } from '../support/mosquitto.js'
+import { deadPort } from '../support/ports.js'
 import { temporaryFolder } from '../support/run.js'
 
 const never = new AbortController().signal

@@ -5,8 +5,9 @@ import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { UsageError } from '../../src/errors.js'
 import { dial } from '../../src/transport/index.js'
+import { deadPort } from '../support/ports.js'
 import { type SocksRequest, type SocksScript, socksServer } from './socks-server.js'
-import { echo, exchange, failure, freePort, open, serve, take } from './support.js'
+import { echo, exchange, failure, open, serve, take } from './support.js'
 
 const HOST = 'broker.example'
 
@@ -164,7 +165,7 @@ describe('refusals', () => {
   })
 
   test('the proxy is not there', async (t) => {
-    const port = await freePort()
+    const port = await deadPort()
     const error = await failure(t, { host: HOST, proxy: { kind: 'socks5h', host: '127.0.0.1', port } })
     assert.deepEqual([error.step, error.detail], ['tcp', undefined])
     assert.equal(

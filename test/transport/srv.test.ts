@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ResolveSrv, SrvRecord } from '../../src/transport/index.js'
 import { orderServers } from '../../src/transport/srv.js'
-import { echo, exchange, failure, freePort, open, serve } from './support.js'
+import { deadPort } from '../support/ports.js'
+import { echo, exchange, failure, open, serve } from './support.js'
 
 const record = (name: string, port: number, priority = 0, weight = 0): SrvRecord => ({
   name,
@@ -56,7 +57,7 @@ test('target and port come from the record', async (t) => {
 
 test('with TLS the name is _secure-mqtt, and the next server is tried', async (t) => {
   const asked: string[] = []
-  const dead = await freePort()
+  const dead = await deadPort()
   const plain = await serve(t, (socket) => socket.end('no TLS here'))
   const tools = resolver([record('localhost', plain, 2), record('127.0.0.1', dead, 1)], asked)
   const error = await failure(t, { host: 'example.org', srv: true, tls: {} }, tools)
@@ -70,7 +71,7 @@ test('with TLS the name is _secure-mqtt, and the next server is tried', async (t
 
 test('a dead server is passed over', async (t) => {
   const port = await serve(t, echo)
-  const tools = resolver([record('127.0.0.1', port, 5), record('127.0.0.1', await freePort(), 1)])
+  const tools = resolver([record('127.0.0.1', port, 5), record('127.0.0.1', await deadPort(), 1)])
   const stream = await open(t, { host: 'example.org', srv: true }, tools)
   assert.equal(await exchange(stream, 'hi'), 'hi')
 })
@@ -79,7 +80,7 @@ test('all fail', async (t) => {
   const error = await failure(
     t,
     { host: 'example.org', srv: true },
-    resolver([record('127.0.0.1', await freePort())]),
+    resolver([record('127.0.0.1', await deadPort())]),
   )
   assert.equal(error.step, 'tcp')
   assert.match(

@@ -6,10 +6,11 @@ import { join } from 'node:path'
 import { before, describe, type TestContext, test } from 'node:test'
 import { createServer as createTls } from 'node:tls'
 import type { Stage, Target } from '../../src/transport/index.js'
+import { deadPort } from '../support/ports.js'
 import { temporaryFolder } from '../support/run.js'
 import { type Certificates, makeCertificates, skipWithoutOpenssl } from './certificates.js'
 import { socksServer } from './socks-server.js'
-import { failure, freePort, listen, open, serve } from './support.js'
+import { failure, listen, open, serve } from './support.js'
 import { switching, upgrades } from './web-socket-server.js'
 
 const HOST = '127.0.0.1'
@@ -39,7 +40,7 @@ describe('TCP', { concurrency: 4 }, () => {
   })
 
   test('nothing listens', async (t) => {
-    const port = await freePort()
+    const port = await deadPort()
     const fault = 'ECONNREFUSED'
     assert.deepEqual(await stagesOf(t, { port }, true), [{ name: 'tcp', address: HOST, port, fault }])
     const [, ...byName] = await stagesOf(t, { host: 'localhost', port }, true)
@@ -69,7 +70,7 @@ describe('TCP', { concurrency: 4 }, () => {
   })
 
   test('a local address that is not ours, or of another family', async (t) => {
-    const port = await freePort()
+    const port = await deadPort()
     const not = { name: 'tcp', address: HOST, port, fault: 'EADDRNOTAVAIL' }
     assert.deepEqual(await stagesOf(t, { port, localAddress: '192.0.2.1' }, true), [not])
     const other = { ...not, fault: 'no local address fits' }

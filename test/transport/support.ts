@@ -42,16 +42,6 @@ export function echo(socket: Duplex): void {
   socket.pipe(socket)
 }
 
-/** A port where nothing listens. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 /** Dials; the stream ends with the test. */
 export async function open(t: TestContext, target: Partial<Target>, tools?: DialTools): Promise<Duplex> {
   const abort = new AbortController()

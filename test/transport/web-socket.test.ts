@@ -8,7 +8,8 @@ import { test } from 'node:test'
 import { WebSocketServer } from 'ws'
 import { UsageError } from '../../src/errors.js'
 import type { WebSocketSettings } from '../../src/transport/index.js'
-import { echo, exchange, failure, freePort, listen, open, serve } from './support.js'
+import { deadPort } from '../support/ports.js'
+import { echo, exchange, failure, listen, open, serve } from './support.js'
 import { switching, upgrades } from './web-socket-server.js'
 
 test('a server made with ws: bytes both ways', async (t) => {
@@ -171,7 +172,7 @@ for (const [name, handle] of closers) {
 }
 
 test('nothing listens', async (t) => {
-  const error = await failure(t, { port: await freePort(), webSocket: {} })
+  const error = await failure(t, { port: await deadPort(), webSocket: {} })
   assert.deepEqual([error.step, error.detail], ['tcp', undefined])
 })
 
