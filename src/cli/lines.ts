@@ -22,10 +22,12 @@ export interface Lines {
  */
 export type LineBlock = Payloads
 const BLOCK_LINES = 1_000
-/** So much is split at a time, and no more before its lines are handed on. */
+/** So much is split at a time, and no more before its lines are handed on: text that V8 still keeps with small objects. */
+const SPLIT_BYTES = 126_976
+/** A file is read in pieces of this size, */
+const FILE_BYTES = 4 * SPLIT_BYTES
+/** or of this one, each into new memory, where lines are still needed: one of them keeps all. */
 const PIECE_BYTES = 65_536
-/** A file is read in pieces of this size. */
-const FILE_BYTES = 524_288
 const LF = 10
 const EMPTY = Buffer.alloc(0)
 
@@ -110,7 +112,7 @@ export function readLines(
   /** False where there is nothing to split. */
   const splitNext = (): boolean => {
     if (unsplit.length > 0) {
-      const last = unsplit.lastIndexOf(LF, PIECE_BYTES - 1)
+      const last = unsplit.lastIndexOf(LF, SPLIT_BYTES - 1)
       const end = (last < 0 ? unsplit.indexOf(LF) : last) + 1
       split(unsplit.subarray(0, end))
       unsplit = unsplit.subarray(end)
@@ -155,7 +157,7 @@ export function readLines(
     if (areGone()) {
       shared ??= Buffer.allocUnsafeSlow(FILE_BYTES)
       memory = shared
-    } else memory = Buffer.allocUnsafeSlow(PIECE_BYTES) // which its last line that somebody needs keeps
+    } else memory = Buffer.allocUnsafeSlow(PIECE_BYTES)
     try {
       const count = (input as ReadNext)(memory)
       if (count > 0) take(memory.subarray(0, count))
