@@ -8,7 +8,7 @@ import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { type ClientOptions, connect } from '../../src/index.js'
-import { deadPort } from '../support/ports.js'
+import { freePorts } from '../support/ports.js'
 import { makeCertificates, PASSPHRASE, skipWithoutOpenssl } from './certificates.js'
 import { TUNNELS } from './ways.js'
 
@@ -87,9 +87,9 @@ describe('mosquitto', { skip }, () => {
   ]
   for (const [name, listener, options] of LISTENERS) {
     test(name, async (t) => {
-      const port = await deadPort()
+      const [port = 0, other] = await freePorts(2)
       // Version 2.0.11 does not start with WebSocket alone.
-      const plain = listener.includes('websockets') ? `listener ${await deadPort()} 127.0.0.1\n` : ''
+      const plain = listener.includes('websockets') ? `listener ${other} 127.0.0.1\n` : ''
       if (!(await broker(t, `${plain}listener ${port} 127.0.0.1\n${listener}`, answers({ port }))))
         return t.skip('this build of mosquitto has no such listener')
       await exchange({ port, ...options })
@@ -104,14 +104,14 @@ describe('mosquitto', { skip }, () => {
 
   for (const [tunnel, dig] of Object.entries(TUNNELS)) {
     test(`TLS through ${tunnel}`, async (t) => {
-      const port = await deadPort()
+      const [port = 0] = await freePorts(1)
       assert.ok(await broker(t, `listener ${port} 127.0.0.1\n${tlsFiles}`, answers({ port })))
       await exchange({ port, tls: { ca: [ca] }, ...(await dig(t, port)) })
     })
   }
 
   test('WebSocket to a port for plain MQTT', async (t) => {
-    const port = await deadPort()
+    const [port = 0] = await freePorts(1)
     assert.ok(await broker(t, `listener ${port} 127.0.0.1`, answers({ port })))
     await assert.rejects(connect({ port, host: '127.0.0.1', webSocket: {} }), (error: Error) => {
       assert.match(error.message, /closed instead of an upgrade to WebSocket: is it a port for plain MQTT\?/)
