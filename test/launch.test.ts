@@ -177,19 +177,7 @@ test('colours are loaded for the first line that is said, and missed by nobody',
   const chalk = join(dist, 'vendor/chalk.cjs')
   const server = await broker(t)
   const publish = (port: number) => {
-    const words = [
-      'FORCE_COLOR=1',
-      process.execPath,
-      bin,
-      '-h',
-      '127.0.0.1',
-      '-p',
-      port,
-      '-t',
-      'a',
-      '-m',
-      'b',
-    ]
+    const words = ['FORCE_COLOR=1', process.execPath, bin, ...'-h 127.0.0.1 -t a -m b -p'.split(' '), port]
     return start(t, 'env', words.map(String)).ended
   }
   writeFileSync(chalk, '//x\n(function () { process.exit(99) })\n')

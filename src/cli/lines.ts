@@ -24,9 +24,9 @@ export type LineBlock = Payloads
 const BLOCK_LINES = 1_000
 /** So much is split at a time, and no more before its lines are handed on: text that V8 still keeps with small objects. */
 const SPLIT_BYTES = 126_976
-/** A file is read in pieces of this size into the same memory, */
-const FILE_BYTES = 4 * SPLIT_BYTES
-/** and, where lines are still needed, of this size into new memory: one line keeps all of it. */
+/** Memory that a file is read into again and again. */
+const SHARED_BYTES = 4 * SPLIT_BYTES
+/** New memory, where lines are still needed: a single line keeps all of it. */
 const PIECE_BYTES = 65_536
 const LF = 10
 const EMPTY = Buffer.alloc(0)
@@ -155,7 +155,7 @@ export function readLines(
   const readMore = (): void => {
     let memory: Buffer
     if (areGone()) {
-      shared ??= Buffer.allocUnsafeSlow(FILE_BYTES)
+      shared ??= Buffer.allocUnsafeSlow(SHARED_BYTES)
       memory = shared
     } else memory = Buffer.allocUnsafeSlow(PIECE_BYTES)
     try {

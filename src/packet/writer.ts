@@ -8,7 +8,7 @@ import { MAX_STRING_BYTES, stringFault } from './topic.js'
 /** Largest Remaining Length, MQTT 5.0 §2.1.4. */
 export const MAX_REMAINING_LENGTH = 268_435_455
 
-/** Room for what is gathered, 64 KiB, and one more block of messages: mostly all of it is one part. */
+/** Room for twice what is gathered, 64 KiB, or for the largest block of lines: mostly all of it is one part. */
 const CHUNK_BYTES = 131_072
 /** Chunks kept to be written into again. */
 const MAX_FREE = 4

@@ -79,6 +79,7 @@ async function subscribing(blast: Blast, run: (port: number) => Run): Promise<Re
   return { ...sample, done: sample.lines, wanted: blast.count }
 }
 
+const RUNS = 5
 /** A short run takes as long as the machine is in the mood for: the median wants many. */
 const START_RUNS = 45
 /** So does one in which three processes have two processors. */
@@ -143,7 +144,7 @@ function publishLines({
   qos,
   piped,
   more = [],
-  runs = 5,
+  runs = RUNS,
 }: Lines): Case {
   const input = (many: number): Run['input'] => ({
     path: file(`lines-${many}-${bytes}`, lines(many, bytes)),
@@ -189,7 +190,7 @@ interface Stream extends Blast {
   runs?: number
 }
 
-function subscribeStream({ name, goal, args, runs = 5, ...blast }: Stream): Case {
+function subscribeStream({ name, goal, args, runs = RUNS, ...blast }: Stream): Case {
   const words = (port: number): (string | number)[] => {
     return ['-t', 'a', '-q', blast.qos, '-C', blast.count, ...args, '-h', '127.0.0.1', '-p', port]
   }

@@ -21,6 +21,7 @@ import { accepted, broker, mute, type Policy } from '../broker/broker.js'
 import { script, WELCOME } from '../broker/script.js'
 import { packet, publish, u16 } from '../broker/wire.js'
 import { deadPort } from '../support/ports.js'
+import { until } from '../support/processes.js'
 
 const HOST = '127.0.0.1'
 
@@ -91,7 +92,7 @@ describe('the client library', { concurrency: 4 }, () => {
     await settled
     assert.deepEqual([client.inFlight, client.waiting, client.isClear], [0, 0, false])
     await reading(connected + 2 * length)
-    while (!client.isClear) await new Promise((resolve) => setImmediate(resolve))
+    await until('the repeated PUBLISH has left', () => client.isClear)
   })
 
   test('enqueue asks to wait when much is unacknowledged, however wide the window', async (t) => {
