@@ -15,7 +15,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return found
 }
 
-/** A port on which nothing listens. */
+/** A port on which nothing listens, or nothing but a broker that is not always there. */
 export async function deadPort(): Promise<number> {
   return (await freePorts(1))[0] as number
 }
