@@ -11,7 +11,7 @@ import {
   render,
   schemeOf,
 } from '../passwd/index.js'
-import { printable } from './flags/table.js'
+import { printable } from './flags/values.js'
 import { checkPassword, type Task } from './passwd-task.js'
 
 /** Hashes all, in the order of the jobs; undefined where the current value is right. */

@@ -14,7 +14,8 @@ import {
   userFault,
 } from '../passwd/index.js'
 import { flagNamed, flagsOf } from './flags/index.js'
-import { type Given, type GivenPasswd, printable } from './flags/table.js'
+import type { Given, GivenPasswd } from './flags/table.js'
+import { printable } from './flags/values.js'
 
 export type Mode = 'set' | 'import' | 'delete' | 'hashPlain' | 'verify' | 'list'
 

@@ -5,7 +5,8 @@ import { UsageError } from '../errors.js'
 import type { PropertiesOf } from '../packet/index.js'
 import { DEFAULT_PORT, DEFAULT_TLS_PORT, loadProxyEnv, parseProxy } from '../transport/index.js'
 import type { Reporter } from './exit.js'
-import { type Given, type Program, plainText } from './flags/table.js'
+import type { Given, Program } from './flags/table.js'
+import { plainText } from './flags/values.js'
 import type { Io } from './io.js'
 
 /** Receive Maximum that the reference announces in MQTT 5. */

@@ -2,25 +2,9 @@
 
 import { UsageError } from '../../errors.js'
 import { setProperty } from './property.js'
-import {
-  ALL,
-  EVERY,
-  FILE,
-  FILTER,
-  type Flag,
-  int,
-  on,
-  oneOf,
-  PLAIN,
-  printable,
-  SHELLS,
-  type Shell,
-  TEXT,
-  TOPIC,
-  value,
-  wholeNumber,
-} from './table.js'
+import { ALL, EVERY, type Flag, on, SHELLS, type Shell, value } from './table.js'
 import { setUrl } from './url.js'
+import { FILE, FILTER, int, oneOf, PLAIN, printable, TEXT, TOPIC, wholeNumber } from './values.js'
 import { WAY_FLAGS } from './ways.js'
 
 const VERSIONS = { mqttv5: 5, mqttv311: 4, mqttv31: 3, 5: 5, 311: 4, 31: 3 } as const

@@ -1,7 +1,8 @@
 // Flags that say as whom to connect. All programs share them.
 
 import { UsageError } from '../../errors.js'
-import { ALL, FILE, type Flag, PLAIN, setPassword, TEXT, value } from './table.js'
+import { ALL, type Flag, setPassword, value } from './table.js'
+import { FILE, PLAIN, TEXT } from './values.js'
 
 export const CREDENTIAL_FLAGS: readonly Flag[] = [
   {

@@ -1,21 +1,8 @@
 // Flags about what is published.
 
 import { UsageError } from '../../errors.js'
-import {
-  decimal,
-  FILE,
-  type Flag,
-  type Given,
-  int,
-  on,
-  QOS,
-  type Source,
-  type Takes,
-  TEXT,
-  TOPIC,
-  type Type,
-  value,
-} from './table.js'
+import { type Flag, type Given, on, type Source, type Takes, value } from './table.js'
+import { decimal, FILE, int, QOS, TEXT, TOPIC, type Type } from './values.js'
 
 const MANY = Number.MAX_SAFE_INTEGER
 

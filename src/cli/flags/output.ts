@@ -1,7 +1,8 @@
 // Flags about how messages are printed.
 
 import { compile } from '../format.js'
-import { decimal, type Flag, on, TEXT, value } from './table.js'
+import { type Flag, on, value } from './table.js'
+import { decimal, TEXT } from './values.js'
 
 const READERS = ['mqtt-sub', 'mqtt-rr'] as const
 

@@ -4,7 +4,8 @@ import { Parser } from 'yargs/helpers'
 import { UsageError } from '../../errors.js'
 import { FLAGS, flagNamed, flagsOf } from './index.js'
 import { packWords, propertyWords } from './property.js'
-import { didYouMean, type Flag, type Given, type Program, printable, spelling, spellings } from './table.js'
+import { type Flag, type Given, type Program, spelling, spellings } from './table.js'
+import { didYouMean, printable } from './values.js'
 
 // Together these give the lexing of mosquitto 2.1: a value is whatever follows, `-abc`, empty or `007` included.
 const LEXING = {

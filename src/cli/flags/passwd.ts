@@ -1,18 +1,8 @@
 // Flags of mqtt-passwd. It reads no options file and no environment: a password file is changed on purpose.
 
 import { FORMATS, IMPORTS, type ImportKind, type SchemeName } from '../../passwd/index.js'
-import {
-  decimal,
-  FILE,
-  type Flag,
-  type GivenPasswd,
-  int,
-  on,
-  oneOf,
-  type Takes,
-  TEXT,
-  value,
-} from './table.js'
+import { type Flag, type GivenPasswd, on, type Takes, value } from './table.js'
+import { decimal, FILE, int, oneOf, TEXT } from './values.js'
 
 const ON = { env: null, on: ['mqtt-passwd'] } as const satisfies Partial<Flag>
 

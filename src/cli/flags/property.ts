@@ -2,7 +2,8 @@
 
 import { UsageError } from '../../errors.js'
 import { checkProperties, PROPERTIES } from '../../packet/index.js'
-import { COMMANDS, type Command, didYouMean, type Given, plainText, printable, wholeNumber } from './table.js'
+import { COMMANDS, type Command, type Given } from './table.js'
+import { didYouMean, plainText, printable, wholeNumber } from './values.js'
 
 const SERVER_COMMANDS = ['auth', 'connack', 'puback', 'pubrec', 'pubrel', 'pubcomp', 'suback', 'unsuback']
 const RANGES = { byte: 0xff, u16: 0xffff, u32: 0xffff_ffff, varint: 268_435_455 } as const

@@ -1,7 +1,8 @@
 // Flags about attempts to connect: how long, how often and how far apart.
 
 import { UsageError } from '../../errors.js'
-import { ALL, decimal, type Flag, int, printable, value } from './table.js'
+import { ALL, type Flag, value } from './table.js'
+import { decimal, int, printable } from './values.js'
 
 const LONGEST_SECONDS = 86_400
 const SECONDS = decimal(0.1, LONGEST_SECONDS)

@@ -1,6 +1,7 @@
 // Flags about what is told of messages that are published.
 
-import { FILE, type Flag, on, wholeNumber } from './table.js'
+import { type Flag, on } from './table.js'
+import { FILE, wholeNumber } from './values.js'
 
 export const REPORT_FLAGS: readonly Flag[] = [
   {

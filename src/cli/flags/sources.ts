@@ -5,7 +5,8 @@ import { UsageError } from '../../errors.js'
 import { flagsOf } from './index.js'
 import { lex, note, type Occurrence, option, unknown } from './parse.js'
 import { packWords, propertyWords } from './property.js'
-import { envName, type Flag, type Given, type Program, printable } from './table.js'
+import { envName, type Flag, type Given, type Program } from './table.js'
+import { printable } from './values.js'
 
 /** Reads a file, or undefined where there is none. Throws UsageError where it cannot be read. */
 export type ReadFile = (path: string) => string | undefined

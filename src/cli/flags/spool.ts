@@ -1,7 +1,8 @@
 // Flags of the spool, messages that wait on disk.
 
 import { UsageError } from '../../errors.js'
-import { decimal, type Flag, FOLDER, type Given, on, oneOf, printable, type Type, value } from './table.js'
+import { type Flag, type Given, on, value } from './table.js'
+import { decimal, FOLDER, oneOf, printable, type Type } from './values.js'
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }
 

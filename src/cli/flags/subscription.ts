@@ -1,6 +1,7 @@
 // Flags about what is subscribed to.
 
-import { FILTER, type Flag, int, list, on, oneOf, QOS, value } from './table.js'
+import { type Flag, list, on, value } from './table.js'
+import { FILTER, int, oneOf, QOS } from './values.js'
 
 const MANY = Number.MAX_SAFE_INTEGER
 

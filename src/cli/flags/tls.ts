@@ -1,7 +1,8 @@
 // Flags about TLS and the will. All programs share them.
 
 import { UsageError } from '../../errors.js'
-import { ALL, FILE, type Flag, FOLDER, on, oneOf, QOS, TEXT, TOPIC, value } from './table.js'
+import { ALL, type Flag, on, value } from './table.js'
+import { FILE, FOLDER, oneOf, QOS, TEXT, TOPIC } from './values.js'
 
 const KEY_FORM = oneOf({ pem: 'pem', engine: 'engine' } as const, true)
 

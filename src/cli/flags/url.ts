@@ -2,7 +2,8 @@
 
 import { UsageError } from '../../errors.js'
 import { SCHEMES } from '../../transport/index.js'
-import { didYouMean, FILTER, type Given, printable, setPassword, type Type } from './table.js'
+import { type Given, setPassword } from './table.js'
+import { didYouMean, FILTER, printable, type Type } from './values.js'
 
 /**
  * `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]`. Sets host and port, and the rest as far as the URL has it. Throws

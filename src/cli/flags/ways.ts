@@ -2,7 +2,8 @@
 
 import { UsageError } from '../../errors.js'
 import { checkWebSocket, parseProxy } from '../../transport/index.js'
-import { ALL, FILE, type Flag, type Given, on, printable, TEXT, value } from './table.js'
+import { ALL, type Flag, type Given, on, value } from './table.js'
+import { FILE, printable, TEXT } from './values.js'
 
 export const WAY_FLAGS: readonly Flag[] = [
   {
