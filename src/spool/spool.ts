@@ -1,5 +1,4 @@
-// Messages on disk, in order, until the broker owns them. Writes that come while one is under way leave together in the
-// next, with the counters, as one atomic batch.
+// Messages on disk, in order, until the broker owns them.
 //
 //   append --> waiting --take--> (out) --remove--> gone                     QoS 0, QoS 1
 //                                (out) --release--> released --remove-->    QoS 2, PUBREC on disk before PUBREL
@@ -9,6 +8,7 @@
 import { UsageError } from '../errors.js'
 import { Numbered } from '../numbered.js'
 import type { Version } from '../packet/index.js'
+import type { SpoolOptions, SpoolStatus } from './options.js'
 import {
   decodeRecord,
   encodeRecord,
@@ -19,41 +19,9 @@ import {
   type SpoolRecord,
   sizeOf,
 } from './record.js'
-import { causeOf, isOpenToOthers, META_KEY, type Meta, newMeta, openStore, type Store } from './store.js'
+import { causeOf, isOpenToOthers, type Meta, newMeta, openStore, type Store } from './store.js'
+import { Writes } from './writes.js'
 
-/** When what is appended counts as safe: each message by itself on disk, all that came together, or in the kernel. */
-export type SpoolSync = 'each' | 'batch' | 'none'
-
-export interface SpoolOptions {
-  folder: string
-  /** Make the folder and the spool where there is none. */
-  create: boolean
-  sync?: SpoolSync
-  /** Records may take this much; a single `append` may go beyond. */
-  maxBytes?: number
-  /** Messages that wait for longer are removed, unless they have been sent. */
-  maxAgeMs?: number
-  /** What `room` does when there is none: wait (the default), or remove what has waited longest. */
-  full?: 'pause' | 'drop-oldest'
-  /** Whether messages of unknown fate are handed out too. */
-  takeUnknown?: boolean
-  /** Told of each message that is removed without having been sent, and why. */
-  onDiscard?: (record: SpoolRecord, why: 'dropped' | 'expired') => void
-  /** Milliseconds since 1970. */
-  now?: () => number
-}
-
-export interface SpoolStatus {
-  messages: number
-  bytes: number
-  unknown: number
-  /** Milliseconds since the oldest message was taken; undefined for none. */
-  ageMs: number | undefined
-  clientId: string
-  taken: number
-}
-
-type Operation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
 /** What is kept in memory of a record that is out. */
 type Out = Omit<SpoolRecord, 'message'>
 
@@ -62,13 +30,6 @@ const APPEND_COUNT = 1_000
 /** At most this much is taken at a time: what may have been sent is known as closely as that. */
 const TAKE_COUNT = 256
 const TAKE_BYTES = 1_048_576
-
-/**
- * How a batch is written. The store copies an own property of these into every operation, which costs 250 bytes each and
- * half the speed of storing short lines; from a prototype it only reads them.
- */
-const SYNCED: { sync?: boolean } = Object.create({ sync: true })
-const UNSYNCED: { sync?: boolean } = {}
 
 export class Spool {
   readonly folder: string
@@ -80,18 +41,12 @@ export class Spool {
   readonly #options: SpoolOptions
   readonly #store: Store
   readonly #meta: Meta
+  readonly #writes: Writes
   /** Taken or restored, and not removed; in order. */
   readonly #out = new Numbered<Out>()
   readonly #unknown = new Numbered<Out>()
   /** The first sequence number that has not been taken. */
   #position: number
-  #operations: Operation[] = []
-  #committing: { resolve: () => void; reject: (error: Error) => void }[] = []
-  #syncing = false
-  #writing = false
-  /** The meta record as it is in the store, and its `next`. */
-  #written: string
-  #stored: number
   /** Taking, dropping and expiring exclude each other; so do appends. */
   #lane: Promise<unknown> = Promise.resolve()
   #appends: Promise<unknown> = Promise.resolve()
@@ -103,8 +58,12 @@ export class Spool {
     this.#options = options
     this.#store = store
     this.#meta = meta
-    this.#written = JSON.stringify(meta)
-    this.#stored = meta.next
+    this.#writes = new Writes(
+      store,
+      meta,
+      () => this.#oldest,
+      (error) => this.#failure(error),
+    )
     this.#position = meta.first
   }
 
@@ -112,7 +71,7 @@ export class Spool {
   static async open(options: SpoolOptions): Promise<Spool> {
     const { store, meta, damage } = await openStore(options.folder, options.create)
     const spool = new Spool(options, store, meta ?? newMeta(), damage)
-    if (damage !== undefined) await spool.#commit(true) // the counters, which only this run knows to be wrong
+    if (damage !== undefined) await spool.#writes.commit(true) // the counters, which only this run knows to be wrong
     return spool
   }
 
@@ -154,7 +113,7 @@ export class Spool {
     if (clientId === this.#meta.clientId && version === this.#meta.version) return
     this.#meta.clientId = clientId
     this.#meta.version = version
-    await this.#commit(true)
+    await this.#writes.commit(true)
   }
 
   /** Resolves when the messages are as safe as `sync` says. */
@@ -166,9 +125,9 @@ export class Spool {
       let count = 0
       for (const message of messages) {
         this.#append(message, time)
-        if (++count % most === 0) await this.#commit(sync !== 'none')
+        if (++count % most === 0) await this.#writes.commit(sync !== 'none')
       }
-      if (count % most > 0) await this.#commit(sync !== 'none')
+      if (count % most > 0) await this.#writes.commit(sync !== 'none')
     })
     this.#appends = appended.catch(() => {})
     return appended
@@ -181,7 +140,7 @@ export class Spool {
 
   #append(message: SpoolMessage, time: number): void {
     const value = encodeRecord('waiting', time, message)
-    this.#operations.push({ type: 'put', key: keyOf(this.#meta.next), value })
+    this.#writes.put(this.#meta.next, value)
     this.#meta.next++
     this.#meta.taken++
     this.#count(1, sizeOf(value))
@@ -207,12 +166,12 @@ export class Spool {
   take(): Promise<SpoolRecord[]> {
     return this.#alone(async () => {
       await this.#expire()
-      const records = await this.#advance(this.#stored)
+      const records = await this.#advance(this.#writes.stored)
       if (this.#position > this.#meta.mark) {
         this.#meta.mark = this.#position
         // Not even `none` leaves this to chance: a message that the broker knows, and we do not, would have its
         // identifier given to another one, which the broker would then take for a repetition.
-        await this.#commit(records.some(({ message }) => message.qos > 0))
+        await this.#writes.commit(records.some(({ message }) => message.qos > 0))
       }
       return records
     })
@@ -245,7 +204,7 @@ export class Spool {
       this.#replace(out, 'waiting', encodeRecord('waiting', time, message))
       isRevived = true
     }
-    if (isRevived) await this.#commit(true)
+    if (isRevived) await this.#writes.commit(true)
     return records.filter(({ sequence }) => this.#out.get(sequence) !== undefined)
   }
 
@@ -269,7 +228,7 @@ export class Spool {
       this.#replace(out, 'released', encodeRecord('released', out.time, NOTHING))
       isNew = true
     }
-    if (isNew) await this.#commit(this.#options.sync !== 'none')
+    if (isNew) await this.#writes.commit(this.#options.sync !== 'none')
   }
 
   /** Keeps messages that are out, as ones of unknown fate. */
@@ -282,12 +241,12 @@ export class Spool {
       this.#unknown.set(sequence, out)
       this.#meta.unknown++
     }
-    await this.#commit(this.#options.sync !== 'none')
+    await this.#writes.commit(this.#options.sync !== 'none')
   }
 
   #replace(out: Out, stage: SpoolRecord['stage'], value: Buffer): void {
     if (out.stage === 'unknown') this.#meta.unknown--
-    this.#operations.push({ type: 'put', key: keyOf(out.sequence), value })
+    this.#writes.put(out.sequence, value)
     this.#count(0, sizeOf(value) - out.size)
     out.size = sizeOf(value)
     out.stage = stage
@@ -302,11 +261,11 @@ export class Spool {
       this.#delete(out)
     }
     // Later is fine: a message that comes back is sent again at QoS 1, and only released again at QoS 2.
-    await this.#commit(false)
+    await this.#writes.commit(false)
   }
 
   #delete({ sequence, stage, size }: Out): void {
-    this.#operations.push({ type: 'del', key: keyOf(sequence) })
+    this.#writes.remove(sequence)
     if (stage === 'unknown') this.#meta.unknown--
     this.#count(-1, -size)
   }
@@ -331,14 +290,14 @@ export class Spool {
 
   async #dropOldest(): Promise<void> {
     while (this.isFull) {
-      const records = await this.#read(this.#unsent, this.#stored, TAKE_COUNT)
+      const records = await this.#read(this.#unsent, this.#writes.stored, TAKE_COUNT)
       if (records.length === 0) return // the rest is out
       for (const record of records) {
         if (!this.isFull) break
         this.dropped++
         this.#discard(record, 'dropped')
       }
-      await this.#commit(false)
+      await this.#writes.commit(false)
     }
   }
 
@@ -353,7 +312,7 @@ export class Spool {
     const since = this.#now() - maxAgeMs
     // Mostly the oldest one is young enough, and tells for all.
     for (let count = 1; ; count = TAKE_COUNT) {
-      const records = await this.#read(this.#unsent, this.#stored, count)
+      const records = await this.#read(this.#unsent, this.#writes.stored, count)
       const young = records.findIndex(({ time }) => time >= since)
       const old = young === -1 ? records : records.slice(0, young)
       if (old.length === 0) return
@@ -361,7 +320,7 @@ export class Spool {
         this.expired++
         this.#discard(record, 'expired')
       }
-      await this.#commit(false)
+      await this.#writes.commit(false)
     }
   }
 
@@ -380,7 +339,7 @@ export class Spool {
   /** Ends all writes, and lets go of the folder. */
   async close(): Promise<void> {
     await Promise.all([this.#appends, this.#lane])
-    await this.#commit(this.#options.sync !== 'none').catch(() => {})
+    await this.#writes.commit(this.#options.sync !== 'none').catch(() => {})
     await this.#store.close()
   }
 
@@ -414,38 +373,6 @@ export class Spool {
 
   #now(): number {
     return (this.#options.now ?? Date.now)()
-  }
-
-  /** Resolves when everything asked for so far is written, and `sync`: is on disk. */
-  #commit(sync: boolean): Promise<void> {
-    this.#syncing ||= sync
-    const committed = new Promise<void>((resolve, reject) => this.#committing.push({ resolve, reject }))
-    if (!this.#writing) void this.#write()
-    return committed
-  }
-
-  async #write(): Promise<void> {
-    this.#writing = true
-    while (this.#committing.length > 0) {
-      const [operations, waiting, sync] = [this.#operations, this.#committing, this.#syncing]
-      this.#operations = []
-      this.#committing = []
-      this.#syncing = false
-      this.#meta.first = this.#oldest
-      const { next } = this.#meta
-      const text = JSON.stringify(this.#meta)
-      operations.push({ type: 'put', key: META_KEY, value: Buffer.from(text) })
-      try {
-        await this.#store.batch(operations, sync ? SYNCED : UNSYNCED)
-        this.#written = text
-        this.#stored = next
-        for (const { resolve } of waiting) resolve()
-      } catch (error) {
-        Object.assign(this.#meta, JSON.parse(this.#written)) // the counters tell what there is
-        for (const { reject } of waiting) reject(this.#failure(error))
-      }
-    }
-    this.#writing = false
   }
 
   get #oldest(): number {
