@@ -13,6 +13,9 @@ export interface Outcome {
   error?: MqttError
 }
 
+/** The broker took the message, and had nothing to say of it. */
+export const DONE: Outcome = { reasonCode: 0 }
+
 /** `Tag` is whatever the caller gave along with its request; it comes back with the outcome, once. */
 export type Effect<Tag> =
   /** `number` counts the packets of the connection, for `flushed`. */

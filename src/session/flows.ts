@@ -2,7 +2,7 @@
 // changes.
 
 import { NONE, type Payloads, type Publish, payloadAt } from '../packet/index.js'
-import type { Message } from './outbound.js'
+import type { Message } from './message.js'
 
 export interface Flow<Tag> {
   packetId: number

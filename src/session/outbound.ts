@@ -5,53 +5,33 @@
 //
 // `#flows` holds what was sent and is not fully acknowledged.
 
-import { ClosedError, type MqttError, ProtocolError, RefusedError, UsageError } from '../errors.js'
+import { ClosedError, type MqttError, ProtocolError, RefusedError } from '../errors.js'
 import {
   ack,
   type Payloads,
   type Publish,
   packAck,
-  packetSize,
   payloadAt,
   payloadStart,
   type Qos,
   reasonText,
   type Version,
 } from '../packet/index.js'
-import { OutboundAliases } from './aliases.js'
-import type { Outcome } from './effects.js'
+import { DONE, type Outcome } from './effects.js'
 import { type Flow, Flows, payloadOf, repeated } from './flows.js'
 import type { PacketIds } from './ids.js'
+import type { Message } from './message.js'
+import { Qos0 } from './qos0.js'
 import { Queue } from './queue.js'
+import { Retry } from './retry.js'
+import { Limited, type SendLimits } from './send-limits.js'
 import type { Sink } from './sink.js'
-
-export interface Message {
-  topic: string
-  payload: Uint8Array
-  qos: Qos
-  retain: boolean
-  properties: Publish['properties']
-  /** The packet identifier to use, of a caller that hands them out itself; never one that is in use. */
-  packetId?: number
-}
 
 /** A QoS 1 or 2 message of an earlier run that may have been sent, and whether its PUBREC came. */
 export interface Restored<Tag> {
   message: Message & { packetId: number }
   tag: Tag
   stage: Flow<Tag>['stage']
-}
-
-/** What the broker allows on this connection. */
-export interface SendLimits {
-  /** QoS 1 and 2 messages in flight at a time, 1 to 65,535. */
-  window: number
-  maximumQoS: Qos
-  retainAvailable: boolean
-  /** Bytes of a whole packet. */
-  maximumPacketSize: number
-  topicAliasMaximum: number
-  automaticAliases: boolean
 }
 
 /** What to do with QoS 2 messages whose fate is unknown because the broker lost the session. */
@@ -68,61 +48,28 @@ interface Waiting<Tag> {
   expiresAt: number
 }
 
-/** QoS 0 messages, done once their bytes have left. */
-interface Unflushed<Tag> {
-  /** Numbers of the first and the last packet. */
-  from: number
-  sentAs: number
-  tag: Tag
-  /** Which of the messages that were given with `tag` the first one is. */
-  at: number
-}
-
-/** When the transport had taken all packets up to a number. */
-interface Flush {
-  sentAs: number
-  at: number
-}
-
-const DONE: Outcome = { reasonCode: 0 }
 const NEVER = Number.POSITIVE_INFINITY
-// Growth of the interval between rounds of the timed retry ends here.
-const MAX_RETRY_ROUND = 6
-// For the timed retry, flushes closer together than this part of its interval are one.
-const FLUSHES_PER_INTERVAL = 1_000
 
 export class Outbound<Tag> {
   readonly #sink: Sink<Tag>
   readonly #ids: PacketIds
   readonly #version: Version
-  readonly #retryIntervalMs: number
   readonly #tellPacketIds: boolean
   readonly #flows = new Flows<Tag>()
   readonly #waiting = new Queue<Waiting<Tag>>()
   #waitingCount = 0
   #waitingQos0 = 0
   #heldBytes = 0
-  #unflushed = new Queue<Unflushed<Tag>>()
-  #flushes = new Queue<Flush>()
+  readonly #qos0: Qos0<Tag>
+  readonly #retry: Retry
 
   // Of the present connection.
-  #limits: SendLimits | undefined
-  #aliases = new OutboundAliases(0, false)
+  #limits: Limited | undefined
   #quota = 0
   /** How many flows are held. */
   #held = 0
   /** Settled, but acknowledgements of repeated transmissions are still to come: those identifiers stay taken. */
   readonly #surplus = new Map<number, { first: number; comp: number }>()
-  #retryAt = NEVER
-  #retryRound = 0
-
-  /** QoS 0 messages sent, and how many of them a PINGRESP has shown to have been read. */
-  #qos0Sent = 0
-  #qos0Unflushed = 0
-  /** `#qos0Sent` at each PINGREQ without PINGRESP. */
-  #qos0AtPings = new Queue<number>()
-  #qos0Proved = 0
-  #qos0Lost = 0
 
   constructor(
     sink: Sink<Tag>,
@@ -134,7 +81,8 @@ export class Outbound<Tag> {
     this.#sink = sink
     this.#ids = ids
     this.#version = version
-    this.#retryIntervalMs = retryIntervalMs
+    this.#qos0 = new Qos0(sink)
+    this.#retry = new Retry(retryIntervalMs)
     this.#tellPacketIds = tellPacketIds
   }
 
@@ -155,7 +103,7 @@ export class Outbound<Tag> {
 
   /** Messages whose outcome is not known yet. */
   get unsettled(): number {
-    return this.#flows.size + this.#waitingCount + this.#qos0Unflushed
+    return this.#flows.size + this.#waitingCount + this.#qos0.unsettled
   }
 
   /**
@@ -163,7 +111,7 @@ export class Outbound<Tag> {
    * settled with an error do not count.
    */
   get qos0AtRisk(): number {
-    return this.#qos0Lost
+    return this.#qos0.atRisk
   }
 
   publish(message: Message, tag: Tag, now: number): void {
@@ -199,12 +147,11 @@ export class Outbound<Tag> {
    * follow with `pump`, after the subscriptions.
    */
   open(limits: SendLimits): void {
-    this.#limits = limits
-    this.#aliases = new OutboundAliases(limits.topicAliasMaximum, limits.automaticAliases)
+    this.#limits = new Limited(limits, this.#version)
     this.#quota = limits.window
     for (const flow of this.#flows) {
       // This connection may allow less than the one on which the message began.
-      const error = flow.stage === 'published' ? this.#refusal(repeated(flow)) : undefined
+      const error = flow.stage === 'published' ? this.#limits.refusal(repeated(flow)) : undefined
       if (error === undefined) this.#resend(flow)
       else this.#drop(flow, error)
     }
@@ -249,7 +196,7 @@ export class Outbound<Tag> {
   #sendMany(item: Waiting<Tag>, payloads: Payloads): boolean {
     const { message, tag } = item
     const { ends } = payloads
-    if (!this.#isPlain(message)) {
+    if (!(this.#limits as Limited).isPlain(message)) {
       for (; item.at < ends.length; item.at++) {
         if (!this.#send({ ...message, payload: payloadAt(payloads, item.at) }, tag, item.at)) return false
       }
@@ -277,20 +224,13 @@ export class Outbound<Tag> {
       }
     const count = item.at - from
     if (count > 0) this.#sink.sendMany(message, payloads, from, item.at, packetIds)
-    if (message.qos === 0) this.#noteQos0(count, tag, from)
+    if (message.qos === 0) this.#qos0.sent(count, tag, from)
     return item.at === ends.length
   }
 
   /** Whether the window has room for one more. */
   get #hasRoom(): boolean {
     return this.#quota > 0 && this.#held === 0
-  }
-
-  /** Whether nothing that the broker said concerns messages of this kind. */
-  #isPlain({ qos, retain }: Message): boolean {
-    const limits = this.#limits as SendLimits
-    const isTaken = qos <= limits.maximumQoS && (!retain || limits.retainAvailable)
-    return isTaken && limits.maximumPacketSize === NEVER && !limits.automaticAliases
   }
 
   /** Sends, or settles what cannot be sent; false where the window is full. */
@@ -307,37 +247,26 @@ export class Outbound<Tag> {
       properties,
       payload,
     }
-    const error = this.#refusal(packet)
+    const limits = this.#limits as Limited
+    const error = limits.refusal(packet)
     if (error !== undefined) {
       this.#sink.settle(tag, { reasonCode: 0, error }, at)
       return true
     }
     if (qos === 0) {
-      this.#sink.send(this.#aliased(packet))
-      this.#noteQos0(1, tag, at)
+      this.#sink.send(limits.aliased(packet))
+      this.#qos0.sent(1, tag, at)
       return true
     }
     const chosen = message.packetId
     packet.packetId = chosen === undefined ? this.#ids.allocate() : this.#ids.claim(chosen)
     if (packet.packetId === 0) return false
     this.#quota--
-    this.#sink.send(this.#aliased(packet))
+    this.#sink.send(limits.aliased(packet))
     const flow = this.#flows.add(packet.packetId, withoutAlias(message), tag, this.#sink.sent, undefined, at)
     flow.owedFirst = 1
     this.#heldBytes += payload.length
     return true
-  }
-
-  /** The last `count` packets were such; those given together that leave one behind the other share an entry. */
-  #noteQos0(count: number, tag: Tag, at: number): void {
-    const sentAs = this.#sink.sent
-    const from = sentAs - count + 1
-    this.#qos0Sent += count
-    this.#qos0Unflushed += count
-    const last = this.#unflushed.last
-    const isNext = last?.tag === tag && last.sentAs === from - 1 && last.at + from - last.from === at
-    if (last !== undefined && isNext) last.sentAs = sentAs
-    else this.#unflushed.push({ from, sentAs, tag, at })
   }
 
   /** Takes up what an earlier run has left, in its order; `open` sends it again. */
@@ -347,41 +276,6 @@ export class Outbound<Tag> {
       this.#flows.add(message.packetId, withoutAlias(message), tag, NEVER).stage = stage
       this.#heldBytes += message.payload.length
     }
-  }
-
-  /** Why the broker would not take this packet, or undefined [MQTT-3.2.2-11] [MQTT-3.2.2-14] [MQTT-3.2.2-15]. */
-  #refusal(packet: Publish): MqttError | undefined {
-    const { maximumQoS, retainAvailable, maximumPacketSize } = this.#limits as SendLimits
-    if (packet.qos > maximumQoS) {
-      return new UsageError(
-        `QoS ${packet.qos}: the broker's maximum is QoS ${maximumQoS}`,
-        'QOS_NOT_SUPPORTED',
-      )
-    }
-    if (packet.retain && !retainAvailable) return new UsageError('the broker does not keep retained messages')
-    if (maximumPacketSize < NEVER) {
-      const size = packetSize(packet, this.#version)
-      if (size > maximumPacketSize) {
-        const message = `packet of ${size} bytes: the broker takes at most ${maximumPacketSize}`
-        return new UsageError(message, 'PACKET_TOO_LARGE')
-      }
-    }
-    try {
-      this.#aliases.check(packet)
-    } catch (error) {
-      return error as UsageError
-    }
-    return undefined
-  }
-
-  /** The packet as it goes out: without an automatic alias where that might take it over the broker's limit. */
-  #aliased(packet: Publish): Publish {
-    const { maximumPacketSize, automaticAliases } = this.#limits as SendLimits
-    const isOurs = automaticAliases && packet.properties.topicAlias === undefined
-    if (isOurs && maximumPacketSize < NEVER) {
-      if (packetSize(packet, this.#version) + ALIAS_SIZE > maximumPacketSize) return packet // [MQTT-3.2.2-15]
-    }
-    return this.#aliases.apply(packet)
   }
 
   #resend(flow: Flow<Tag>): void {
@@ -399,7 +293,7 @@ export class Outbound<Tag> {
         this.#quota--
       }
       flow.owedFirst++
-      this.#sink.send(this.#aliased(repeated(flow)))
+      this.#sink.send((this.#limits as Limited).aliased(repeated(flow)))
     }
     flow.sentAs = this.#sink.sent
   }
@@ -434,7 +328,7 @@ export class Outbound<Tag> {
     flow.owedComp++
     this.#sink.acknowledge(packAck('pubrel', packetId))
     flow.sentAs = this.#sink.sent
-    this.#retryRound = 0
+    this.#retry.progress()
   }
 
   pubcomp(packetId: number, reasonCode: number): void {
@@ -469,7 +363,7 @@ export class Outbound<Tag> {
     } else {
       this.#ids.release(packetId)
     }
-    this.#retryRound = 0
+    this.#retry.progress()
     if (mayRefuse && reasonCode >= 0x80) {
       const why = reasonString === undefined ? '' : `: ${reasonString}`
       const message = `broker refused message ${packetId} to '${published.topic}': ${reasonText(reasonCode)}${why}`
@@ -503,65 +397,34 @@ export class Outbound<Tag> {
 
   /** The transport has taken all packets up to number `sentAs`. */
   flushed(sentAs: number, now: number): void {
-    for (let item = this.#unflushed.peek(); item !== undefined; item = this.#unflushed.peek()) {
-      const left = Math.min(item.sentAs, sentAs) - item.from + 1
-      if (left <= 0) break
-      this.#sink.settle(item.tag, DONE, item.at, left)
-      item.from += left
-      item.at += left
-      this.#qos0Unflushed -= left
-      if (item.from <= item.sentAs) break
-      this.#unflushed.shift()
-    }
-    if (this.#retryIntervalMs > 0 && sentAs > 0 && this.#flows.size > 0) this.#noteFlush(sentAs, now)
-  }
-
-  #noteFlush(sentAs: number, now: number): void {
-    const last = this.#flushes.last
-    if (last !== undefined && now - last.at < this.#retryIntervalMs / FLUSHES_PER_INTERVAL)
-      last.sentAs = sentAs
-    else this.#flushes.push({ sentAs, at: now })
-    if (this.#retryAt === NEVER) this.#retryAt = now + this.#retryDelay
-  }
-
-  get #retryDelay(): number {
-    return this.#retryIntervalMs * 2 ** this.#retryRound
+    this.#qos0.flushed(sentAs)
+    if (sentAs > 0 && this.#flows.size > 0) this.#retry.flushed(sentAs, now)
   }
 
   /** When the oldest unacknowledged packet has to be sent again, or Infinity. */
   get retryAt(): number {
-    return this.#retryAt
+    return this.#retry.at
   }
 
   /** Sends again, oldest first, what has waited long enough. Never in MQTT 5 [MQTT-4.4.0-1]. */
   retry(now: number): void {
-    if (now < this.#retryAt) return
-    const delay = this.#retryDelay
-    let due = 0
-    for (let flush = this.#flushes.peek(); flush !== undefined; flush = this.#flushes.peek()) {
-      if (flush.at + delay > now) break
-      due = flush.sentAs
-      this.#flushes.shift()
-    }
-    let resent = false
+    if (now < this.#retry.at) return
+    const due = this.#retry.take(now, this.#flows.size > 0)
+    let isResent = false
     for (const flow of this.#flows) {
       if (flow.sentAs > due) continue
       this.#resend(flow)
-      resent = true
+      isResent = true
     }
-    if (resent && this.#retryRound < MAX_RETRY_ROUND) this.#retryRound++
-    if (this.#flows.size === 0) this.#flushes.clear()
-    const next = this.#flushes.peek()
-    this.#retryAt = next === undefined ? NEVER : next.at + delay // those sent now set it when they have been flushed
+    if (isResent) this.#retry.resent()
   }
 
   pinged(): void {
-    this.#qos0AtPings.push(this.#qos0Sent)
+    this.#qos0.pinged()
   }
 
-  /** PINGRESP: the broker has read everything before the PINGREQ that it answers. */
   pingAnswered(): void {
-    this.#qos0Proved = this.#qos0AtPings.shift() ?? this.#qos0Proved
+    this.#qos0.pingAnswered()
   }
 
   /** Nothing more is sent on this connection. */
@@ -571,18 +434,7 @@ export class Outbound<Tag> {
 
   /** The connection is gone. QoS 0 messages that had not left are lost with it [MQTT-4.3.1-1]. */
   lost(inOrder: boolean): void {
-    if (!inOrder) this.#qos0Lost += this.#qos0Sent - this.#qos0Proved - this.#qos0Unflushed
-    const unflushed = this.#unflushed.clear()
-    if (unflushed.length > 0) {
-      const error = new ClosedError('connection lost before the QoS 0 message had left')
-      const outcome = { reasonCode: 0, error }
-      for (const { from, sentAs, tag, at } of unflushed)
-        this.#sink.settle(tag, outcome, at, sentAs - from + 1)
-    }
-    this.#flushes.clear()
-    this.#qos0Unflushed = 0
-    this.#qos0Sent = this.#qos0Proved = 0
-    this.#qos0AtPings.clear()
+    this.#qos0.lost(inOrder)
     for (const packetId of this.#surplus.keys()) this.#ids.release(packetId)
     this.#surplus.clear()
     for (const flow of this.#flows) {
@@ -592,8 +444,7 @@ export class Outbound<Tag> {
     }
     this.stop()
     this.#held = 0
-    this.#retryAt = NEVER
-    this.#retryRound = 0
+    this.#retry.lost()
   }
 
   /** The broker no longer knows the session: old identifiers are void, and no message may be passed over in silence. */
@@ -644,9 +495,6 @@ function lengthOf(payloads: Payloads, at: number): number {
 }
 
 const EMPTY = new Uint8Array(0)
-/** What an alias adds at most: the property, and a byte to either length in front of it. */
-const ALIAS_SIZE = 5
-
 /** The message as it may go out on another connection, where the caller's alias means nothing [MQTT-3.3.2-7]. */
 function withoutAlias(message: Message): Message {
   if (message.properties.topicAlias === undefined) return message

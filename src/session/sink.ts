@@ -2,7 +2,7 @@
 
 import type { PackedAck, Packet, Payloads, Publish, Publishes } from '../packet/index.js'
 import type { Effect, Outcome } from './effects.js'
-import type { Message } from './outbound.js'
+import type { Message } from './message.js'
 
 export class Sink<Tag> {
   #effects: Effect<Tag>[] = []
