@@ -1,7 +1,7 @@
 // QoS 1 and 2 messages in flight: found by packet identifier, walked in the order of first transmission, which never
 // changes.
 
-import { NONE, type Payloads, type Publish, payloadAt } from '../packet/index.js'
+import { NONE, type Payloads, type Publish, payloadAt, payloadStart } from '../packet/index.js'
 import type { Message } from './message.js'
 
 export interface Flow<Tag> {
@@ -24,18 +24,25 @@ export interface Flow<Tag> {
   after: Flow<Tag> | undefined
 }
 
-const NO_MESSAGE: Message = { topic: '', payload: new Uint8Array(0), qos: 0, retain: false, properties: NONE }
+const EMPTY = new Uint8Array(0)
+const NO_MESSAGE: Message = { topic: '', payload: EMPTY, qos: 0, retain: false, properties: NONE }
 
 export class Flows<Tag> implements Iterable<Flow<Tag>> {
   #byId: (Flow<Tag> | undefined)[] = []
   #first: Flow<Tag> | undefined
   #last: Flow<Tag> | undefined
   #size = 0
+  #heldBytes = 0
   /** Rows that are free to be used again: a new one for each message would keep the garbage collector busy. */
   #free: Flow<Tag> | undefined
 
   get size(): number {
     return this.#size
+  }
+
+  /** Payload bytes of messages that may have to be sent again. */
+  get heldBytes(): number {
+    return this.#heldBytes
   }
 
   get(packetId: number): Flow<Tag> | undefined {
@@ -71,11 +78,13 @@ export class Flows<Tag> implements Iterable<Flow<Tag>> {
     this.#last = flow
     this.#byId[packetId] = flow
     this.#size++
+    this.#heldBytes += heldBy(flow)
     return flow
   }
 
   /** The row keeps its values, but for the message, until another one is added. */
   delete(flow: Flow<Tag>): void {
+    this.#heldBytes -= heldBy(flow)
     const { packetId, before, after } = flow
     if (before === undefined) this.#first = after
     else before.after = after
@@ -89,7 +98,15 @@ export class Flows<Tag> implements Iterable<Flow<Tag>> {
     this.#free = flow
   }
 
+  /** With PUBREC the broker has the message: nothing needs its bytes any more. */
+  forgetPayload(flow: Flow<Tag>): void {
+    this.#heldBytes -= heldBy(flow)
+    if (flow.payloads === undefined) flow.message = { ...flow.message, payload: EMPTY }
+    else flow.payloads = undefined
+  }
+
   clear(): void {
+    this.#heldBytes = 0
     this.#byId = []
     this.#first = this.#last = undefined
     this.#size = 0
@@ -103,6 +120,13 @@ export class Flows<Tag> implements Iterable<Flow<Tag>> {
       flow = after
     }
   }
+}
+
+function heldBy({ message, payloads, at, stage }: Flow<unknown>): number {
+  if (stage === 'released') return 0
+  return payloads === undefined
+    ? message.payload.length
+    : (payloads.ends[at] as number) - payloadStart(payloads, at)
 }
 
 export function payloadOf({ message, payloads, at }: Flow<unknown>): Uint8Array {

@@ -12,20 +12,20 @@ import {
   type Publish,
   packAck,
   payloadAt,
-  payloadStart,
   type Qos,
   reasonText,
   type Version,
 } from '../packet/index.js'
+import { Backlog, countOf, type Waiting } from './backlog.js'
 import { DONE, type Outcome } from './effects.js'
 import { type Flow, Flows, payloadOf, repeated } from './flows.js'
 import type { PacketIds } from './ids.js'
 import type { Message } from './message.js'
 import { Qos0 } from './qos0.js'
-import { Queue } from './queue.js'
 import { Retry } from './retry.js'
 import { Limited, type SendLimits } from './send-limits.js'
 import type { Sink } from './sink.js'
+import { Surplus } from './surplus.js'
 
 /** A QoS 1 or 2 message of an earlier run that may have been sent, and whether its PUBREC came. */
 export interface Restored<Tag> {
@@ -37,17 +37,6 @@ export interface Restored<Tag> {
 /** What to do with QoS 2 messages whose fate is unknown because the broker lost the session. */
 export type SessionLossPolicy = 'report' | 'republish'
 
-interface Waiting<Tag> {
-  /** The message or, with `payloads`, what it shares with many others. */
-  message: Message
-  payloads: Payloads | undefined
-  /** Which of the messages that were given with `tag` it is, or is the next of `payloads`. */
-  at: number
-  tag: Tag
-  /** Time at which its Message Expiry Interval has run out. */
-  expiresAt: number
-}
-
 const NEVER = Number.POSITIVE_INFINITY
 
 export class Outbound<Tag> {
@@ -56,10 +45,7 @@ export class Outbound<Tag> {
   readonly #version: Version
   readonly #tellPacketIds: boolean
   readonly #flows = new Flows<Tag>()
-  readonly #waiting = new Queue<Waiting<Tag>>()
-  #waitingCount = 0
-  #waitingQos0 = 0
-  #heldBytes = 0
+  readonly #backlog = new Backlog<Tag>()
   readonly #qos0: Qos0<Tag>
   readonly #retry: Retry
 
@@ -68,8 +54,7 @@ export class Outbound<Tag> {
   #quota = 0
   /** How many flows are held. */
   #held = 0
-  /** Settled, but acknowledgements of repeated transmissions are still to come: those identifiers stay taken. */
-  readonly #surplus = new Map<number, { first: number; comp: number }>()
+  readonly #surplus: Surplus
 
   constructor(
     sink: Sink<Tag>,
@@ -84,6 +69,7 @@ export class Outbound<Tag> {
     this.#qos0 = new Qos0(sink)
     this.#retry = new Retry(retryIntervalMs)
     this.#tellPacketIds = tellPacketIds
+    this.#surplus = new Surplus(ids)
   }
 
   /** Messages sent and not acknowledged in full. */
@@ -93,17 +79,17 @@ export class Outbound<Tag> {
 
   /** Messages not yet sent. */
   get waiting(): number {
-    return this.#waitingCount
+    return this.#backlog.count
   }
 
   /** Payload bytes of messages that wait or may have to be sent again. */
   get heldBytes(): number {
-    return this.#heldBytes
+    return this.#backlog.heldBytes + this.#flows.heldBytes
   }
 
   /** Messages whose outcome is not known yet. */
   get unsettled(): number {
-    return this.#flows.size + this.#waitingCount + this.#qos0.unsettled
+    return this.#flows.size + this.#backlog.count + this.#qos0.unsettled
   }
 
   /**
@@ -118,28 +104,20 @@ export class Outbound<Tag> {
     if (this.#mayPass(message.qos) && this.#send(message, tag)) return
     const expiry = message.properties.messageExpiryInterval
     const expiresAt = expiry === undefined ? NEVER : now + expiry * 1000
-    this.#wait({ message, payloads: undefined, at: 0, tag, expiresAt }, 1, message.payload.length)
+    this.#backlog.push({ message, payloads: undefined, at: 0, tag, expiresAt })
   }
 
   /** As `publish` of each, of messages that differ in their payload alone and have no properties. */
   publishMany(message: Message, payloads: Payloads, tag: Tag): void {
-    const { bytes, ends } = payloads
-    if (ends.length === 0) return
+    if (payloads.ends.length === 0) return
     const item: Waiting<Tag> = { message, payloads, at: 0, tag, expiresAt: NEVER }
     if (this.#mayPass(message.qos) && this.#sendMany(item, payloads)) return
-    this.#wait(item, ends.length - item.at, bytes.length - payloadStart(payloads, item.at))
+    this.#backlog.push(item)
   }
 
   /** Whether a message may go out before those that wait: QoS 0 does not wait for the window of the others. */
   #mayPass(qos: Qos): boolean {
-    return this.#limits !== undefined && (qos === 0 ? this.#waitingQos0 : this.#waitingCount) === 0
-  }
-
-  #wait(item: Waiting<Tag>, count: number, payloadBytes: number): void {
-    this.#waiting.push(item)
-    this.#waitingCount += count
-    this.#heldBytes += payloadBytes
-    if (item.message.qos === 0) this.#waitingQos0 += count
+    return this.#limits !== undefined && (qos === 0 ? this.#backlog.qos0Count : this.#backlog.count) === 0
   }
 
   /**
@@ -162,34 +140,17 @@ export class Outbound<Tag> {
     if (this.#limits === undefined) return
     // Retransmissions held back by a smaller quota go first, or the order would be lost [MQTT-4.6.0-1].
     if (this.#held > 0) for (const flow of this.#flows) if (flow.held) this.#resend(flow)
-    for (let item = this.#waiting.peek(); item !== undefined; item = this.#waiting.peek()) {
-      if (item.payloads !== undefined) {
-        if (!this.#sendWaiting(item, item.payloads)) return
-      } else {
-        if (item.expiresAt <= now) {
-          const error = new ClosedError('message expired before it could be sent', { fate: 'expired' })
-          this.#sink.settle(item.tag, { reasonCode: 0, error }, item.at)
-        } else if (!this.#send(item.message, item.tag, item.at)) return
-        this.#waited(item.message.qos, 1, item.message.payload.length)
-      }
-      this.#waiting.shift()
-    }
+    this.#backlog.drain((item) => {
+      return item.payloads === undefined ? this.#sendInTime(item, now) : this.#sendMany(item, item.payloads)
+    })
   }
 
-  /** Sends of many that wait as many as it can; false where the window is full. */
-  #sendWaiting(item: Waiting<Tag>, payloads: Payloads): boolean {
-    const before = item.at
-    const isDone = this.#sendMany(item, payloads)
-    // The bytes between payloads counted too.
-    const end = isDone ? payloads.bytes.length : payloadStart(payloads, item.at)
-    this.#waited(item.message.qos, item.at - before, end - payloadStart(payloads, before))
-    return isDone
-  }
-
-  #waited(qos: Qos, count: number, payloadBytes: number): void {
-    this.#waitingCount -= count
-    this.#heldBytes -= payloadBytes
-    if (qos === 0) this.#waitingQos0 -= count
+  /** As `#send`, but settles a message that has waited for too long. */
+  #sendInTime({ message, tag, at, expiresAt }: Waiting<Tag>, now: number): boolean {
+    if (expiresAt > now) return this.#send(message, tag, at)
+    const error = new ClosedError('message expired before it could be sent', { fate: 'expired' })
+    this.#sink.settle(tag, { reasonCode: 0, error }, at)
+    return true
   }
 
   /** Sends the next ones of many, and notes how far it came; false where the window is full. */
@@ -220,7 +181,7 @@ export class Outbound<Tag> {
           item.at,
         )
         flow.owedFirst = 1
-        this.#heldBytes += lengthOf(payloads, item.at++)
+        item.at++
       }
     const count = item.at - from
     if (count > 0) this.#sink.sendMany(message, payloads, from, item.at, packetIds)
@@ -265,7 +226,6 @@ export class Outbound<Tag> {
     this.#sink.send(limits.aliased(packet))
     const flow = this.#flows.add(packet.packetId, withoutAlias(message), tag, this.#sink.sent, undefined, at)
     flow.owedFirst = 1
-    this.#heldBytes += payload.length
     return true
   }
 
@@ -274,7 +234,6 @@ export class Outbound<Tag> {
     for (const { message, tag, stage } of restored) {
       this.#ids.claim(message.packetId)
       this.#flows.add(message.packetId, withoutAlias(message), tag, NEVER).stage = stage
-      this.#heldBytes += message.payload.length
     }
   }
 
@@ -300,7 +259,7 @@ export class Outbound<Tag> {
 
   puback(packetId: number, reasonCode: number, reasonString: string | undefined): void {
     const flow = this.#flows.get(packetId)
-    if (flow === undefined) return this.#countSurplus(packetId, 'first')
+    if (flow === undefined) return this.#surplus.acknowledged(packetId, 'first')
     if (flow.message.qos !== 1) throw wrongKind('PUBACK', 'a QoS 2 message')
     flow.owedFirst--
     this.#settle(flow, reasonCode, reasonString)
@@ -309,11 +268,10 @@ export class Outbound<Tag> {
   pubrec(packetId: number, reasonCode: number, reasonString: string | undefined): void {
     const flow = this.#flows.get(packetId)
     if (flow === undefined) {
-      const surplus = this.#surplus.get(packetId)
       // Answer even a PUBREC that belongs to nothing, or the broker keeps that identifier for ever.
       this.#sink.send(ack('pubrel', packetId, this.#version === 5 ? 0x92 : 0))
-      if (surplus !== undefined) surplus.comp++
-      return this.#countSurplus(packetId, 'first')
+      this.#surplus.released(packetId)
+      return this.#surplus.acknowledged(packetId, 'first')
     }
     if (flow.message.qos !== 2) throw wrongKind('PUBREC', 'a QoS 1 message')
     if (flow.owedFirst > 0) flow.owedFirst--
@@ -323,7 +281,7 @@ export class Outbound<Tag> {
       this.#held--
       this.#quota--
     }
-    this.#forgetPayload(flow)
+    this.#flows.forgetPayload(flow)
     flow.stage = 'released' // from here a resend is the PUBREL, never the message [MQTT-4.3.3-6]
     flow.owedComp++
     this.#sink.acknowledge(packAck('pubrel', packetId))
@@ -333,18 +291,11 @@ export class Outbound<Tag> {
 
   pubcomp(packetId: number, reasonCode: number): void {
     const flow = this.#flows.get(packetId)
-    if (flow === undefined) return this.#countSurplus(packetId, 'comp')
+    if (flow === undefined) return this.#surplus.acknowledged(packetId, 'comp')
     if (flow.stage !== 'released') throw wrongKind('PUBCOMP', 'a message without PUBREC')
     flow.owedComp--
     // 0x92 is what a broker says that had completed the exchange already: the message is delivered.
     this.#settle(flow, reasonCode === 0x92 ? 0x92 : 0, undefined, false)
-  }
-
-  /** With PUBREC the broker has the message: nothing needs its bytes any more. */
-  #forgetPayload(flow: Flow<Tag>): void {
-    this.#heldBytes -= heldBy(flow)
-    if (flow.payloads === undefined) flow.message = { ...flow.message, payload: EMPTY }
-    else flow.payloads = undefined
   }
 
   isInFlight(packetId: number): boolean {
@@ -353,13 +304,12 @@ export class Outbound<Tag> {
 
   #settle(flow: Flow<Tag>, reasonCode: number, reasonString: string | undefined, mayRefuse = true): void {
     const { packetId, message: published } = flow
-    this.#heldBytes -= heldBy(flow)
     this.#flows.delete(flow)
     const window = this.#limits?.window ?? 0
     if (flow.held) this.#held--
     else if (this.#quota < window) this.#quota++
     if (flow.owedFirst > 0 || flow.owedComp > 0) {
-      this.#surplus.set(packetId, { first: flow.owedFirst, comp: flow.owedComp })
+      this.#surplus.add(packetId, flow.owedFirst, flow.owedComp)
     } else {
       this.#ids.release(packetId)
     }
@@ -380,19 +330,9 @@ export class Outbound<Tag> {
   }
 
   #drop(flow: Flow<Tag>, error: MqttError): void {
-    this.#heldBytes -= heldBy(flow)
     this.#flows.delete(flow)
     this.#ids.release(flow.packetId)
     this.#tell(flow, { reasonCode: 0, error })
-  }
-
-  #countSurplus(packetId: number, which: 'first' | 'comp'): void {
-    const surplus = this.#surplus.get(packetId)
-    if (surplus === undefined) return
-    surplus[which]--
-    if (surplus.first > 0 || surplus.comp > 0) return
-    this.#surplus.delete(packetId)
-    this.#ids.release(packetId)
   }
 
   /** The transport has taken all packets up to number `sentAs`. */
@@ -435,8 +375,7 @@ export class Outbound<Tag> {
   /** The connection is gone. QoS 0 messages that had not left are lost with it [MQTT-4.3.1-1]. */
   lost(inOrder: boolean): void {
     this.#qos0.lost(inOrder)
-    for (const packetId of this.#surplus.keys()) this.#ids.release(packetId)
-    this.#surplus.clear()
+    this.#surplus.lost()
     for (const flow of this.#flows) {
       flow.owedFirst = flow.owedComp = 0
       flow.held = false
@@ -461,14 +400,12 @@ export class Outbound<Tag> {
         again.push({ message: alone, payloads: undefined, at, tag, expiresAt: NEVER })
       } else {
         unknown++
-        this.#heldBytes -= heldBy(flow)
         const text = `delivery unknown of a QoS 2 message to '${message.topic}': the broker lost the session`
         this.#tell(flow, { reasonCode: 0, error: new ClosedError(text, { fate: 'unknown' }) })
       }
     }
     this.#flows.clear()
-    this.#waiting.unshiftAll(again)
-    this.#waitingCount += again.length
+    this.#backlog.unshiftAll(again)
     return { republished: again.length, unknown }
   }
 
@@ -477,24 +414,10 @@ export class Outbound<Tag> {
     const outcome = { reasonCode: 0, error }
     for (const flow of this.#flows) this.#tell(flow, outcome)
     this.#flows.clear()
-    for (const { tag, payloads, at } of this.#waiting.clear()) {
-      this.#sink.settle(tag, outcome, at, payloads === undefined ? 1 : payloads.ends.length - at)
-    }
-    this.#waitingCount = this.#waitingQos0 = this.#heldBytes = 0
+    for (const item of this.#backlog.clear()) this.#sink.settle(item.tag, outcome, item.at, countOf(item))
   }
 }
 
-/** Payload bytes that a message in flight keeps. */
-function heldBy({ message, payloads, at, stage }: Flow<unknown>): number {
-  if (stage === 'released') return 0
-  return payloads === undefined ? message.payload.length : lengthOf(payloads, at)
-}
-
-function lengthOf(payloads: Payloads, at: number): number {
-  return (payloads.ends[at] as number) - payloadStart(payloads, at)
-}
-
-const EMPTY = new Uint8Array(0)
 /** The message as it may go out on another connection, where the caller's alias means nothing [MQTT-3.3.2-7]. */
 function withoutAlias(message: Message): Message {
   if (message.properties.topicAlias === undefined) return message
