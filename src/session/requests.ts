@@ -2,6 +2,7 @@
 
 import { type MqttError, ProtocolError, RefusedError, TimeoutError, UsageError } from '../errors.js'
 import {
+  type Connack,
   packetLabel,
   packetSize,
   reasonText,
@@ -34,6 +35,15 @@ export interface RequestLimits {
 }
 
 const NEVER = Number.POSITIVE_INFINITY
+
+export function requestLimits(properties: Connack['properties']): RequestLimits {
+  return {
+    wildcards: properties.wildcardSubscriptionAvailable !== 0,
+    identifiers: properties.subscriptionIdentifiersAvailable !== 0,
+    shared: properties.sharedSubscriptionAvailable !== 0,
+    maximumPacketSize: properties.maximumPacketSize ?? NEVER,
+  }
+}
 
 export class Requests<Tag> {
   readonly #sink: Sink<Tag>

@@ -1,9 +1,10 @@
 // What the broker takes of messages, as its CONNACK says, and which Topic Aliases they go out with.
 
 import { type MqttError, UsageError } from '../errors.js'
-import { type Publish, packetSize, type Qos, type Version } from '../packet/index.js'
+import { type Connack, type Publish, packetSize, type Qos, type Version } from '../packet/index.js'
 import { OutboundAliases } from './aliases.js'
 import type { Message } from './message.js'
+import type { SessionOptions } from './options.js'
 
 /** What the broker allows on this connection. */
 export interface SendLimits {
@@ -18,8 +19,26 @@ export interface SendLimits {
 }
 
 const NEVER = Number.POSITIVE_INFINITY
+export const DEFAULT_WINDOW = 20
 /** What an alias adds at most: the property, and a byte to either length in front of it. */
 const ALIAS_SIZE = 5
+
+/** As CONNACK says, and the options of the session. */
+export function sendLimits(
+  properties: Connack['properties'],
+  { version, maxInFlight, automaticAliases = false }: SessionOptions,
+): SendLimits {
+  const receiveMaximum =
+    properties.receiveMaximum ?? (version === 5 && maxInFlight === undefined ? DEFAULT_WINDOW : NEVER)
+  return {
+    window: Math.min(receiveMaximum, maxInFlight ?? (version === 5 ? receiveMaximum : DEFAULT_WINDOW)),
+    maximumQoS: properties.maximumQoS === undefined ? 2 : (properties.maximumQoS as 0 | 1),
+    retainAvailable: properties.retainAvailable !== 0,
+    maximumPacketSize: properties.maximumPacketSize ?? NEVER,
+    topicAliasMaximum: properties.topicAliasMaximum ?? 0,
+    automaticAliases,
+  }
+}
 
 /** Those of one connection: the aliases end with it [MQTT-3.3.2-7]. */
 export class Limited {

@@ -5,35 +5,21 @@
 //
 // Times are milliseconds of any steady clock.
 
-import {
-  ClosedError,
-  type MqttError,
-  ProtocolError,
-  RefusedError,
-  TimeoutError,
-  UsageError,
-} from '../errors.js'
+import { ClosedError, type MqttError, ProtocolError, TimeoutError } from '../errors.js'
 import {
   type Auth,
   type Connack,
   type Connect,
-  checkProperties,
-  filterFault,
-  hasProperties,
-  isTryLater,
-  MAX_REMAINING_LENGTH,
   NONE,
   type Packet,
   type Payloads,
   type PropertiesOf,
-  type Publish,
   packetLabel,
-  packetSize,
-  payloadAt,
-  reasonText,
   type Subscription,
-  topicFault,
 } from '../packet/index.js'
+import { Authentication } from './authentication.js'
+import { checkDisconnect, checkSubscribe, checkUnsubscribe, MessageCheck } from './checks.js'
+import { checkConnack } from './connack.js'
 import type { Effect } from './effects.js'
 import { PacketIds } from './ids.js'
 import { Inbound } from './inbound.js'
@@ -41,21 +27,12 @@ import { KeepAlive } from './keepalive.js'
 import type { Message } from './message.js'
 import { checkOptions, checkPassword, type SessionOptions } from './options.js'
 import { Outbound, type Restored } from './outbound.js'
-import { type RequestLimits, Requests } from './requests.js'
+import { disconnected, refusedConnect } from './refusals.js'
+import { Requests, requestLimits } from './requests.js'
+import { sendLimits } from './send-limits.js'
 import { Sink } from './sink.js'
 
-export const DEFAULT_WINDOW = 20
 const NEVER = Number.POSITIVE_INFINITY
-/** From here on a payload may be too long for a packet. */
-const NEAR_LIMIT = MAX_REMAINING_LENGTH - 1_000_000
-/** DISCONNECT codes after which connecting again would only repeat the fight or the mistake. */
-const FINAL_DISCONNECTS = new Set([0x8e, 0x9c, 0x9d])
-
-/** Codes with which a client may leave, MQTT 5.0 table 3-10. */
-const CLIENT_DISCONNECTS = new Set([
-  0, 4, 0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99,
-])
-let decoder: InstanceType<typeof TextDecoder> | undefined // made when a payload says that it is text
 
 type State = 'idle' | 'greeting' | 'open'
 
@@ -67,6 +44,8 @@ export class Session<Tag> {
   readonly #inbound: Inbound<Tag>
   readonly #requests: Requests<Tag>
   readonly #keepAlive = new KeepAlive()
+  readonly #messageCheck: MessageCheck
+  readonly #authentication: Authentication
   #state: State = 'idle'
   #clientId: string
   /** Connections that reached CONNACK. */
@@ -78,8 +57,6 @@ export class Session<Tag> {
   #reading = true
   /** Since when an acknowledgement is being waited for. */
   #progressAt = 0
-  #lastTopic: string | undefined
-  #reauthenticating = false
   /** There may be room for what waits. */
   #isPumpDue = false
   /** PINGREQs without an answer, oldest first, with the tag of those somebody waits for. */
@@ -97,6 +74,8 @@ export class Session<Tag> {
     this.#outbound = new Outbound(this.#sink, this.#ids, version, retryIntervalMs, options.tellPacketIds)
     this.#inbound = new Inbound(this.#sink, version, receiveMaximum, properties.topicAliasMaximum ?? 0)
     this.#requests = new Requests(this.#sink, this.#ids, version, retryIntervalMs, options.requestLimitMs)
+    this.#messageCheck = new MessageCheck(version)
+    this.#authentication = new Authentication(properties.authenticationMethod)
   }
 
   /** As sent in CONNECT, or as assigned by the broker. */
@@ -196,14 +175,14 @@ export class Session<Tag> {
 
   #greet(packet: Packet, now: number): void {
     if (packet.type === 'auth') return this.#auth(packet)
-    if (packet.type === 'disconnect') return this.#disconnected(packet)
+    if (packet.type === 'disconnect') return this.#close(...disconnected(packet))
     if (packet.type !== 'connack') {
       const fault = 'the first packet must be CONNACK'
       throw new ProtocolError({ packet: packetLabel(packet.type), fault, clause: 'MQTT-3.2.0-1' })
     }
     const { reasonCode, properties, sessionPresent } = packet
-    if (reasonCode !== 0) return this.#refused(packet)
-    this.#checkConnack(packet)
+    if (reasonCode !== 0) return this.#close(...refusedConnect(packet, this.#options))
+    checkConnack(packet, this.#cleanStart, this.#clientId, this.#options)
     if (properties.assignedClientIdentifier !== undefined)
       this.#clientId = properties.assignedClientIdentifier
     this.#sessionExpiryInterval =
@@ -211,7 +190,7 @@ export class Session<Tag> {
     this.#state = 'open'
     this.#connections++
     this.#progressAt = now
-    this.#reauthenticating = false
+    this.#authentication.opened()
     this.#keepAlive.start(properties.serverKeepAlive ?? this.#options.keepAliveSeconds, now)
     this.#resume(packet, sessionPresent, now)
     // What was begun is taken up again on later connections [MQTT-3.1.2-23].
@@ -232,63 +211,9 @@ export class Session<Tag> {
       this.#sink.push({ type: 'session-lost', ...counts })
     }
     const { properties } = connack
-    const { maxInFlight, automaticAliases = false } = this.#options
-    const receiveMaximum =
-      properties.receiveMaximum ?? (version === 5 && maxInFlight === undefined ? DEFAULT_WINDOW : NEVER)
-    this.#outbound.open({
-      window: Math.min(receiveMaximum, maxInFlight ?? (version === 5 ? receiveMaximum : DEFAULT_WINDOW)),
-      maximumQoS: properties.maximumQoS === undefined ? 2 : (properties.maximumQoS as 0 | 1),
-      retainAvailable: properties.retainAvailable !== 0,
-      maximumPacketSize: properties.maximumPacketSize ?? NEVER,
-      topicAliasMaximum: properties.topicAliasMaximum ?? 0,
-      automaticAliases,
-    })
+    this.#outbound.open(sendLimits(properties, this.#options))
     this.#requests.open(!first && (version === 3 || !sessionPresent), requestLimits(properties), now)
     this.#outbound.pump(now)
-  }
-
-  /** What a CONNACK may not say in answer to this CONNECT. */
-  #checkConnack({ sessionPresent, properties }: Connack): void {
-    const fail = (fault: string, clause: string) => new ProtocolError({ packet: 'CONNACK', fault, clause })
-    if (sessionPresent && this.#cleanStart) throw fail('Session Present after a clean start', 'MQTT-3.2.2-2')
-    if (this.#options.version !== 5) return
-    const asked = this.#options.properties
-    if (this.#clientId === '' && properties.assignedClientIdentifier === undefined) {
-      throw fail('no Assigned Client Identifier', 'MQTT-3.2.2-16')
-    }
-    if (this.#clientId !== '' && properties.assignedClientIdentifier !== undefined) {
-      throw fail('an Assigned Client Identifier nobody asked for', '5.0 §3.2.2.3.7')
-    }
-    if (properties.authenticationMethod !== asked?.authenticationMethod) {
-      throw fail('another Authentication Method than CONNECT', 'MQTT-4.12.0-5')
-    }
-    if (properties.authenticationData !== undefined && properties.authenticationMethod === undefined) {
-      throw fail('Authentication Data without Authentication Method', '5.0 §3.2.2.3.18')
-    }
-    if (properties.responseInformation !== undefined && asked?.requestResponseInformation !== 1) {
-      throw fail('Response Information nobody asked for', 'MQTT-3.1.2-28')
-    }
-  }
-
-  #refused({ reasonCode, properties }: Connack): void {
-    const { version } = this.#options
-    const { reasonString, serverReference } = properties
-    // MQTT 5 has no codes 1 to 5: that is how a server of 3.x answers.
-    const code = version === 5 && reasonCode < 0x80 ? 0x84 : reasonCode
-    const why = reasonString === undefined ? '' : `: ${reasonString}`
-    const where = serverReference === undefined ? '' : `; use ${serverReference}`
-    const hint = this.#remedy(code)
-    const message = `broker refused CONNECT: ${reasonText(code, version)}${why}${where}${hint}`
-    const details = { reasonCode: code, reasonString, serverReference }
-    this.#close(new RefusedError('CONNECT', message, details), isTryLater(code, version))
-  }
-
-  #remedy(code: number): string {
-    if (code === 0x84) return '; the broker does not speak MQTT 5, try -V mqttv311'
-    if (![4, 5, 0x86, 0x87].includes(code)) return ''
-    return this.#options.userName === undefined
-      ? '; it may want a user name and a password'
-      : '; check the user name and the password'
   }
 
   #handle(packet: Packet, now: number): void {
@@ -318,7 +243,7 @@ export class Session<Tag> {
       case 'pingresp':
         return this.#pong()
       case 'disconnect':
-        return this.#disconnected(packet)
+        return this.#close(...disconnected(packet))
       case 'auth':
         return this.#auth(packet)
       default: {
@@ -364,44 +289,14 @@ export class Session<Tag> {
     this.#isPumpDue = true
   }
 
-  #disconnected({ reasonCode, properties }: Extract<Packet, { type: 'disconnect' }>): void {
-    if (properties.sessionExpiryInterval !== undefined) {
-      const fault = 'Session Expiry Interval from a server'
-      throw new ProtocolError({ packet: 'DISCONNECT', fault, clause: 'MQTT-3.14.2-2' })
-    }
-    const { reasonString, serverReference } = properties
-    const why = reasonString === undefined ? '' : `: ${reasonString}`
-    const where = serverReference === undefined ? '' : `; use ${serverReference}`
-    const what = reasonCode === 0 ? 'normal disconnection (0x00)' : reasonText(reasonCode)
-    const message = `broker sent DISCONNECT: ${what}${why}${where}`
-    const error = new RefusedError('DISCONNECT', message, { reasonCode, reasonString, serverReference })
-    this.#close(error, !FINAL_DISCONNECTS.has(reasonCode))
-  }
-
   #auth(packet: Auth): void {
-    const method = this.#options.properties?.authenticationMethod
-    const fail = (fault: string, clause: string) => new ProtocolError({ packet: 'AUTH', fault, clause })
-    if (method === undefined) throw fail('CONNECT had no Authentication Method', 'MQTT-4.12.0-6')
-    if (packet.properties.authenticationMethod !== method) {
-      throw fail('another Authentication Method than CONNECT', 'MQTT-4.12.0-5')
-    }
-    const mayEnd = this.#state === 'open' && this.#reauthenticating
-    const mayGoOn = this.#state === 'greeting' || this.#reauthenticating
-    if (!(packet.reasonCode === 0x18 ? mayGoOn : packet.reasonCode === 0 && mayEnd)) {
-      throw fail(`reason code ${reasonText(packet.reasonCode)} at this moment`, 'MQTT-4.12.0-2')
-    }
-    if (packet.reasonCode === 0) this.#reauthenticating = false
+    this.#authentication.received(packet, this.#state === 'open')
     this.#sink.push({ type: 'auth', packet })
   }
 
   /** Answers an `auth` effect, or begins to authenticate anew on an open connection [MQTT-4.12.0-3] [MQTT-4.12.1-1]. */
   authenticate(data: Uint8Array, now: number): Effect<Tag>[] {
-    const method = this.#options.properties?.authenticationMethod
-    if (method === undefined) throw new UsageError('CONNECT had no Authentication Method') // [MQTT-4.12.0-7]
-    const anew = this.#state === 'open' && !this.#reauthenticating
-    if (anew) this.#reauthenticating = true
-    const properties = { authenticationMethod: method, authenticationData: data }
-    this.#sink.send({ type: 'auth', reasonCode: anew ? 0x19 : 0x18, properties })
+    this.#sink.send(this.#authentication.next(data, this.#state === 'open'))
     return this.take(now)
   }
 
@@ -416,18 +311,14 @@ export class Session<Tag> {
 
   /** As `publish`, of many messages; what they ask for comes with `take`. */
   enqueue(message: Message, tag: Tag, now: number): void {
-    this.#checkMessage(message)
+    this.#messageCheck.check(message)
     if (this.#outbound.inFlight === 0) this.#progressAt = now
     this.#outbound.publish(message, tag, now)
   }
 
   /** As `enqueue` of each payload: `message` is what they share, without properties and payload of its own. */
   enqueueMany(message: Message, payloads: Payloads, tag: Tag, now: number): void {
-    this.#checkMessage(message)
-    if (payloads.bytes.length > NEAR_LIMIT) {
-      for (const at of payloads.ends.keys())
-        this.#checkMessage({ ...message, payload: payloadAt(payloads, at) })
-    }
+    this.#messageCheck.checkMany(message, payloads)
     if (this.#outbound.inFlight === 0) this.#progressAt = now
     this.#outbound.publishMany(message, payloads, tag)
   }
@@ -448,39 +339,6 @@ export class Session<Tag> {
     return effects
   }
 
-  #checkMessage(message: Message): void {
-    const { topic, properties, payload } = message
-    if (topic !== this.#lastTopic) {
-      const fault = topicFault(topic)
-      if (fault !== undefined) throw new UsageError(`topic '${topic}' ${fault}`)
-      this.#lastTopic = topic
-    }
-    if (hasProperties(properties)) {
-      this.#needsFive('publish properties')
-      if (properties.subscriptionIdentifiers !== undefined) {
-        throw new UsageError('a client sends no subscription identifier in PUBLISH') // [MQTT-3.3.4-6]
-      }
-      checkProperties(properties, 'publish')
-      if (properties.payloadFormatIndicator === 1 && !isUtf8(payload)) {
-        throw new UsageError('payload is not UTF-8, as its payload format indicator says') // [5.0 §3.3.2.3.2]
-      }
-    }
-    // The exact size is only worth its price near the limit.
-    if (payload.length > NEAR_LIMIT) {
-      const packet: Publish = { type: 'publish', dup: false, packetId: 1, ...message }
-      const over = packetSize(packet, this.#options.version) - 5 - MAX_REMAINING_LENGTH
-      if (over > 0) {
-        const limit = payload.length - over
-        const text = `payload of ${payload.length} bytes: at most ${limit} fit into a packet with this topic`
-        throw new UsageError(text, 'PAYLOAD_TOO_LARGE')
-      }
-    }
-  }
-
-  #needsFive(what: string): void {
-    if (this.#options.version !== 5) throw new UsageError(`${what} need MQTT 5`)
-  }
-
   /** Throws UsageError for filters and options that no broker could take. */
   subscribe(
     subscriptions: readonly Subscription[],
@@ -488,15 +346,7 @@ export class Session<Tag> {
     tag: Tag,
     now: number,
   ): Effect<Tag>[] {
-    if (subscriptions.length === 0) throw new UsageError('no topic filter to subscribe to') // [MQTT-3.8.3-2]
-    for (const { filter, noLocal } of subscriptions) {
-      checkFilter(filter)
-      if (noLocal && filter.startsWith('$share/')) {
-        throw new UsageError(`'${filter}': No Local is not possible with a shared subscription`) // [MQTT-3.8.3-4]
-      }
-    }
-    if (hasProperties(properties)) this.#needsFive('subscribe properties')
-    checkProperties(properties, 'subscribe')
+    checkSubscribe(subscriptions, properties, this.#options.version)
     this.#requests.ask({ type: 'subscribe', packetId: 0, dup: false, properties, subscriptions }, tag, now)
     return this.take(now)
   }
@@ -508,10 +358,7 @@ export class Session<Tag> {
     tag: Tag,
     now: number,
   ): Effect<Tag>[] {
-    if (filters.length === 0) throw new UsageError('no topic filter to unsubscribe from') // [MQTT-3.10.3-2]
-    for (const filter of filters) checkFilter(filter)
-    if (hasProperties(properties)) this.#needsFive('unsubscribe properties')
-    checkProperties(properties, 'unsubscribe')
+    checkUnsubscribe(filters, properties, this.#options.version)
     this.#requests.ask({ type: 'unsubscribe', packetId: 0, dup: false, properties, filters }, tag, now)
     return this.take(now)
   }
@@ -626,19 +473,8 @@ export class Session<Tag> {
    * 3.x has no such code and leaves without a DISCONNECT. Throws UsageError.
    */
   disconnect(reasonCode = 0, properties: PropertiesOf<'disconnect'> = NONE): Effect<Tag>[] {
-    if (hasProperties(properties)) this.#needsFive('disconnect properties')
-    checkProperties(properties, 'disconnect')
-    if (!CLIENT_DISCONNECTS.has(reasonCode)) {
-      throw new UsageError(`a client does not disconnect with ${reasonText(reasonCode)}`) // [MQTT-3.14.2-1]
-    }
+    checkDisconnect(reasonCode, properties, this.#options)
     const { version, endSession } = this.#options
-    if (
-      (properties.sessionExpiryInterval ?? 0) > 0 &&
-      (this.#options.properties?.sessionExpiryInterval ?? 0) === 0
-    ) {
-      // [5.0 §3.14.2.2.2]
-      throw new UsageError('DISCONNECT cannot set a Session Expiry Interval when CONNECT had none')
-    }
     if (this.#state === 'idle') return []
     if (version === 5 && endSession && this.isKept && properties.sessionExpiryInterval === undefined) {
       properties = { sessionExpiryInterval: 0, ...properties }
@@ -662,29 +498,5 @@ export class Session<Tag> {
     this.#inbound.lost()
     this.#requests.lost()
     this.#sink.push(error === undefined ? { type: 'close', retry } : { type: 'close', error, retry })
-  }
-}
-
-function checkFilter(filter: string): void {
-  const fault = filterFault(filter)
-  if (fault !== undefined) throw new UsageError(`topic filter '${filter}' ${fault}`)
-}
-
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    decoder ??= new TextDecoder('utf-8', { fatal: true })
-    decoder.decode(bytes)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function requestLimits(properties: Connack['properties']): RequestLimits {
-  return {
-    wildcards: properties.wildcardSubscriptionAvailable !== 0,
-    identifiers: properties.subscriptionIdentifiersAvailable !== 0,
-    shared: properties.sharedSubscriptionAvailable !== 0,
-    maximumPacketSize: properties.maximumPacketSize ?? NEVER,
   }
 }
