@@ -1,9 +1,10 @@
 // The door of the client layer.
 
 export type { DelayRange } from './backoff.js'
-export { Client, connect, type Ending, type Settled } from './client.js'
+export { Client, connect } from './client.js'
 export { Alarm, now } from './clock.js'
 export type { Closing } from './connection.js'
+export type { Ending, Settled } from './driver.js'
 export type {
   ClientOptions,
   Message,
